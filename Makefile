@@ -1,0 +1,70 @@
+# Everything happens in .venv, made from setup.cfg the first time and again when that
+# changes. Only relative paths are used: the checkout may stand anywhere.
+
+PYTHON ?= python3
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
+
+.PHONY: help demo test check bench clean
+
+help:
+	@echo 'make demo    start the service with an example application and watch it work'
+	@echo 'make test    run every test'
+	@echo 'make check   format, lint, types, then every test with branch coverage'
+	@echo 'make bench   measure every figure the README quotes'
+	@echo 'make clean   remove what make made'
+
+demo: $(VENV)/ready-to-run
+	@$(RUN) -m poussetaches demo
+
+test: $(VENV)/ready-to-test
+	@$(RUN) -m pytest
+
+# One after the other even under -j, cheapest first: one thing to read at a time.
+check: $(VENV)/ready-to-test
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	@rm -f .coverage .coverage.*
+	$(RUN) -m coverage run -m pytest
+	@$(RUN) -m coverage combine --quiet
+	@$(RUN) -m coverage report
+
+bench: $(VENV)/ready-to-test
+	@$(RUN) -m bench
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/ready-to-run: setup.cfg setup.py | $(VENV)/bin/pip
+	@echo 'Installing poussetaches and its libraries into $(VENV) (about a minute) ...'
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/ready-to-test: $(VENV)/ready-to-run
+	@echo 'Installing what the tests need into $(VENV) (about a minute) ...'
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+# Debian ships python3 without what venv needs; root on such a machine can have it.
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo 'poussetaches needs Python 3.10 or newer: make PYTHON=/path/to/python3'; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "Python's venv is missing: sudo apt-get install $$package"; exit 1; \
+	  fi; \
+	  echo "Installing $$package with apt-get, as this Python has no venv ..."; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+	    apt-get -qq install -y --no-install-recommends "$$package"; } >/dev/null; }
+	@echo 'Making a virtual environment in $(VENV) ...'
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,81 @@
+"""The surface of the first ancestor (tsileo/poussetaches), field by field.
+
+Beyond it: errors have a body, lists have ``total``, ``limit`` and ``cursor``, and
+``GET /`` says more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bottle import HTTPResponse, request
+
+from poussetaches.api.gateway import Gateway
+from poussetaches.errors import InvalidInput
+from poussetaches.schema import encode, parse_push, task_json
+
+JSON = {"Content-Type": "application/json"}
+
+#: Tasks on a page, unless asked for fewer; what the supervisor gives at most.
+LONGEST_PAGE = 1000
+
+Route = tuple[str, str, Callable[..., object]]
+
+
+def routes(gateway: Gateway) -> Iterator[Route]:
+    """Method, path and view of everything this surface has."""
+
+    def status() -> HTTPResponse:
+        return HTTPResponse(encode(gateway.status()), 200, JSON)
+
+    def push() -> HTTPResponse:
+        # The server has read the body and knows its length (bottle: -1 for none).
+        body = request.environ["wsgi.input"].read(max(0, request.content_length))
+        id = gateway.push(parse_push(body, gateway.rules))
+        # The name as Go spells it on the wire.
+        return HTTPResponse(b"", 201, {"Poussetaches-Task-Id": id})
+
+    def pause() -> HTTPResponse:
+        gateway.pause()
+        return HTTPResponse(b"", 200)
+
+    def resume() -> HTTPResponse:
+        gateway.resume()
+        return HTTPResponse(b"", 200)
+
+    def drop_schedules() -> HTTPResponse:
+        gateway.unschedule()
+        return HTTPResponse(b"", 200)
+
+    def listed(which: str) -> Callable[[], HTTPResponse]:
+        def view() -> HTTPResponse:
+            cursor = request.query.get("cursor")
+            tasks, total, following = gateway.page(
+                which, limit=_limit(request.query.get("limit")), cursor=cursor
+            )
+            page = {
+                "tasks": [task_json(task) for task in tasks],
+                "total": total,
+                "cursor": following,
+            }
+            return HTTPResponse(encode(page), 200, JSON)
+
+        return view
+
+    yield "GET", "/", status
+    yield "POST", "/", push
+    for which in ("waiting", "success", "dead", "cron"):
+        yield "GET", f"/{which}", listed(which)
+    yield "DELETE", "/cron", drop_schedules
+    yield "POST", "/pause", pause
+    yield "POST", "/resume", resume
+
+
+def _limit(given: str | None) -> int:
+    if given is None:
+        return LONGEST_PAGE
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= LONGEST_PAGE:
+        raise InvalidInput(
+            f"limit: must be a number from 1 to {LONGEST_PAGE}", field="limit"
+        )
+    return int(given)

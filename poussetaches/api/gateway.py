@@ -1,0 +1,57 @@
+"""The gateway: what the views ask of the supervisor, through the channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from poussetaches.channel.client import Channel
+from poussetaches.channel.messages import seal, unseal
+from poussetaches.model.rules import Rules
+from poussetaches.schema import PushRequest, TaskView
+
+
+class Gateway:
+    """Every method raises what the supervisor says no with (a PousseTachesError)."""
+
+    def __init__(self, channel: Channel, rules: Rules) -> None:
+        self._channel = channel
+        #: The reader of schedules, for those who must refuse one early.
+        self.rules = rules
+
+    def push(self, request: PushRequest) -> str:
+        """Submit a task; returns its id when it is on disk."""
+        id, spec, delay, schedule = request
+        answered: str = self._channel.push(id, seal(spec), delay, schedule)
+        return answered
+
+    def status(self) -> dict[str, Any]:
+        """The short answer to how the service is."""
+        answered: dict[str, Any] = self._channel.call("status")
+        return answered
+
+    def stats(self) -> dict[str, Any]:
+        """The long one."""
+        answered: dict[str, Any] = self._channel.call("stats")
+        return answered
+
+    def page(
+        self, which: str, *, limit: int, cursor: str | None
+    ) -> tuple[list[TaskView], int, str | None]:
+        """Tasks of a list, how many it has in all, and where the next page begins."""
+        page = self._channel.call("page", which=which, limit=limit, cursor=cursor)
+        views = [
+            TaskView(id, unseal(spec), *rest) for id, spec, *rest in page["tasks"]
+        ]
+        return views, page["total"], page["cursor"]
+
+    def pause(self) -> None:
+        """Lease nothing from now on."""
+        self._channel.call("pause")
+
+    def resume(self) -> None:
+        """Lease again."""
+        self._channel.call("resume")
+
+    def unschedule(self) -> None:
+        """Drop every schedule."""
+        self._channel.call("unschedule")

@@ -1,0 +1,59 @@
+"""What the HTTP server says no to, before or instead of the application."""
+
+from __future__ import annotations
+
+from poussetaches.errors import InvalidInput, PousseTachesError, TooLarge, TooSlow
+
+
+class Refused(Exception):
+    """A request that is answered with an error of ours; its connection ends with it."""
+
+    def __init__(self, status: str, error: PousseTachesError) -> None:
+        super().__init__(status, error)
+        #: Code and reason, as in the first line of the answer.
+        self.status = status
+        #: What the body of the answer says.
+        self.error = error
+
+
+def bad_request(message: str) -> Refused:
+    return Refused("400 Bad Request", InvalidInput(message))
+
+
+def too_slow(part: str) -> Refused:
+    return Refused(
+        "408 Request Timeout", TooSlow(f"The {part} of the request took too long.")
+    )
+
+
+def body_too_large(limit: int) -> Refused:
+    return Refused(
+        "413 Content Too Large", TooLarge(f"The body is larger than {limit} bytes.")
+    )
+
+
+def unexpected() -> Refused:
+    return Refused(
+        "417 Expectation Failed", InvalidInput("Only 100-continue can be expected.")
+    )
+
+
+def head_too_large(limit: int, unit: str) -> Refused:
+    message = f"Request line and headers have more than {limit} {unit}."
+    return Refused("431 Request Header Fields Too Large", TooLarge(message))
+
+
+def failed() -> Refused:
+    message = "The request failed; the log of the service says why."
+    return Refused("500 Internal Server Error", PousseTachesError(message))
+
+
+def not_implemented(message: str) -> Refused:
+    return Refused("501 Not Implemented", InvalidInput(message))
+
+
+def other_version() -> Refused:
+    return Refused(
+        "505 HTTP Version Not Supported",
+        InvalidInput("Only HTTP/1.1 and HTTP/1.0 are spoken here."),
+    )

@@ -1,0 +1,49 @@
+"""The api's work: the server on the socket that the supervisor opened."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+
+import gevent
+
+from poussetaches.api.app import error_json, make_app
+from poussetaches.api.gateway import Gateway
+from poussetaches.api.request import Limits
+from poussetaches.api.server import Server
+from poussetaches.channel.client import Channel
+from poussetaches.channel.messages import Message, Stop
+from poussetaches.config import Config
+from poussetaches.errors import ChannelError
+from poussetaches.model.rules import Rules
+
+#: How long requests that were begun may take to end at a stop, seconds.
+STOP_TIMEOUT = 3.0
+
+
+def begin(
+    config: Config, channel: Channel, fds: Sequence[int]
+) -> Callable[[Message], None]:
+    """Start the server, tell the supervisor, and return who takes its messages."""
+    (listener_fd,) = fds
+    gateway = Gateway(channel, Rules(config.schedule_timezone))
+    server = Server(
+        socket.socket(fileno=listener_fd),
+        make_app(gateway),
+        Limits(max_body=config.max_body),
+        render=error_json,
+    )
+    server.start()
+
+    def leave() -> None:
+        server.stop(STOP_TIMEOUT)
+        channel.hang_up()
+
+    def handle(message: Message) -> None:
+        if not isinstance(message, Stop):
+            raise ChannelError(f"{type(message).__name__} is not for an api")
+        # The replies to what is under way come through the caller of this function.
+        gevent.spawn(leave)
+
+    channel.ready(0, silence=config.heartbeat_timeout)
+    return handle

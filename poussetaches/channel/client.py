@@ -1,0 +1,176 @@
+"""A child's end of its channel, on gevent.
+
+Runs in every child (see ``child.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent import socket
+from gevent.event import AsyncResult, Event
+
+from poussetaches import errors, usage
+from poussetaches.channel.messages import (
+    Call,
+    CannotStart,
+    Configure,
+    Heartbeat,
+    Message,
+    MessageReader,
+    Push,
+    Ready,
+    Reply,
+    encode,
+)
+from poussetaches.errors import ChannelError, PousseTachesError, Unavailable
+
+READ_SIZE = 256 * 1024
+#: Heartbeats in the time after which a silent child is taken for dead.
+BEATS = 4
+
+#: What a Reply's error becomes again on this side, by its code.
+ERRORS: dict[str, type[PousseTachesError]] = {
+    kind.code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type)
+    and issubclass(kind, PousseTachesError)
+    and kind is not errors.StoreDamaged
+}
+
+
+class Channel:
+    """The one connection of a child to its supervisor."""
+
+    def __init__(self, fd: int) -> None:
+        self._sock = socket.socket(fileno=fd)
+        self._reader = MessageReader()
+        self._unread: list[Message] = []
+        self._outbox: list[Message] = []
+        self._wake = Event()
+        self._calls: dict[int, AsyncResult[Any]] = {}
+        self._numbers = 0
+
+    # --- starting ---------------------------------------------------------------------
+
+    def configuration(self) -> dict[str, Any]:
+        """Wait for the settings, which come first. Raises ChannelError."""
+        while not self._unread:
+            self._receive()
+        first = self._unread.pop(0)
+        if not isinstance(first, Configure):
+            raise ChannelError(f"expected the settings, got {type(first).__name__}")
+        return first.settings
+
+    def cannot_start(self, reason: str) -> None:
+        """Say that this child never will work. The caller then leaves."""
+        self._sock.sendall(encode([CannotStart(reason)]))
+
+    def ready(self, slots: int, *, silence: float) -> None:
+        """Say that this child works from now on, and give signs of life.
+
+        ``slots``: attempts it can make at once. ``silence``: seconds after which the
+        supervisor would take it for dead.
+        """
+        self.send(Ready(slots))
+        gevent.spawn(self._write)
+        gevent.spawn(self._beat, silence / BEATS)
+
+    # --- working ----------------------------------------------------------------------
+
+    def serve(self, handle: Callable[[Message], None]) -> None:
+        """Give every message but replies to ``handle``. Returns when the channel ends."""
+        try:
+            while True:
+                messages, self._unread = self._unread, []
+                for message in messages:
+                    if isinstance(message, Reply):
+                        self._resolve(message)
+                    else:
+                        handle(message)
+                self._receive()
+        except ChannelError:
+            return
+
+    def send(self, message: Message) -> None:
+        """Have ``message`` travel with all others that are sent at this moment."""
+        self._outbox.append(message)
+        self._wake.set()
+
+    def push(self, id: str, spec: bytes, delay: float, schedule: str) -> Any:
+        """Submit a task; returns when it is on disk. Raises what the supervisor says."""
+        number = self._next_number()
+        return self._ask(Push(number, id, spec, delay, schedule))
+
+    def call(self, verb: str, **arguments: Any) -> Any:
+        """Ask the supervisor. Raises what it says, or Unavailable if it is gone."""
+        return self._ask(Call(self._next_number(), verb, arguments))
+
+    def hang_up(self) -> None:
+        """Send what is still to be sent, and end the channel: ``serve`` returns."""
+        try:
+            if self._outbox:
+                messages, self._outbox = self._outbox, []
+                self._sock.sendall(encode(messages))
+            # For us only: the supervisor sees the end when this process has ended.
+            self._sock.shutdown(socket.SHUT_RD)
+        except OSError:
+            return  # it has ended already
+
+    # --- inside -----------------------------------------------------------------------
+
+    def _next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _ask(self, question: Push | Call) -> Any:
+        result: AsyncResult[Any] = AsyncResult()
+        self._calls[question.number] = result
+        self.send(question)
+        try:
+            return result.get()
+        finally:
+            self._calls.pop(question.number, None)
+
+    def _resolve(self, reply: Reply) -> None:
+        result = self._calls.pop(reply.number, None)
+        if result is None:
+            return  # the caller was killed while it waited
+        if reply.error is None:
+            result.set(reply.value)
+            return
+        code, sentence, field, retry_after = reply.error
+        kind = ERRORS.get(code, PousseTachesError)
+        if issubclass(kind, Unavailable):
+            result.set_exception(kind(sentence, retry_after=retry_after))
+        else:
+            result.set_exception(kind(sentence, field=field))
+
+    def _receive(self) -> None:
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except OSError as error:
+            raise ChannelError(f"the channel broke: {error}") from error
+        if not data:
+            raise ChannelError("the supervisor is gone")
+        self._unread.extend(self._reader.feed(data))
+
+    def _write(self) -> None:
+        # Whoever sends wakes this greenlet, which runs after all greenlets that are
+        # ready by then: what they say at the same moment shares a frame.
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            messages, self._outbox = self._outbox, []
+            try:
+                self._sock.sendall(encode(messages))
+            except OSError:
+                return  # ``serve`` sees the end of the channel, too, and returns
+
+    def _beat(self, interval: float) -> None:
+        while True:
+            self.send(Heartbeat(usage.memory(), usage.cpu()))
+            gevent.sleep(interval)
+

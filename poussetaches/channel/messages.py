@@ -1,0 +1,145 @@
+"""The messages of the channel, one class each. The conversation is in ``__init__.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Union
+
+from poussetaches.channel import frames
+from poussetaches.errors import ChannelError
+from poussetaches.model.task import Spec
+
+
+class Configure(NamedTuple):
+    """supervisor -> child: the settings (``Config.to_wire``)."""
+
+    settings: dict[str, Any]
+
+
+class Ready(NamedTuple):
+    """child -> supervisor: it can work. ``slots``: attempts at once (0: no worker)."""
+
+    slots: int
+
+
+class CannotStart(NamedTuple):
+    """child -> supervisor: it never will; the sentence says why."""
+
+    reason: str
+
+
+class Heartbeat(NamedTuple):
+    """child -> supervisor: it lives; with what it knows of itself."""
+
+    #: Resident memory, bytes.
+    memory: int
+    #: Processor time used so far, seconds.
+    cpu: float
+
+
+class Push(NamedTuple):
+    """api -> supervisor: accept this task. Answered with its id, if it is on disk."""
+
+    number: int
+    #: The fields of decisions.Submission.
+    id: str
+    spec: bytes
+    delay: float
+    schedule: str
+
+
+class Call(NamedTuple):
+    """api -> supervisor: anything else that is asked for, by the name of its handler."""
+
+    number: int
+    verb: str
+    arguments: dict[str, Any]
+
+
+class Reply(NamedTuple):
+    """supervisor -> api: the answer to the Push or Call of that number."""
+
+    number: int
+    value: Any
+    #: [code, sentence, field, retry_after] if the answer is no.
+    error: Sequence[Any] | None = None
+
+
+class Lease(NamedTuple):
+    """supervisor -> worker: make one attempt."""
+
+    #: Names the lease while this supervisor lives.
+    lease: int
+    id: str
+    attempt: int
+    spec: bytes
+
+
+class Ended(NamedTuple):
+    """worker -> supervisor: what the attempt of that lease brought."""
+
+    lease: int
+    #: The fields of decisions.Outcome.
+    ok: bool
+    status: int
+    error: bytes
+    #: How long the attempt took, seconds.
+    duration: float
+
+
+class Stop(NamedTuple):
+    """supervisor -> child: leave now (an api: after answering what it has begun)."""
+
+
+Message = Union[
+    Configure, Ready, CannotStart, Heartbeat, Push, Call, Reply, Lease, Ended, Stop
+]
+
+KINDS: dict[int, type[Message]] = {
+    0: Configure,
+    1: Ready,
+    2: CannotStart,
+    3: Heartbeat,
+    4: Push,
+    5: Call,
+    6: Reply,
+    7: Lease,
+    8: Ended,
+    9: Stop,
+}
+CODES = {kind: code for code, kind in KINDS.items()}
+
+
+def encode(messages: Iterable[Message]) -> bytes:
+    """``messages`` as a frame (more than one if they are very long)."""
+    codes = CODES
+    return frames.encode_frames([(codes[type(m)], *m) for m in messages])
+
+
+class MessageReader:
+    """Finds the messages in a stream of bytes."""
+
+    def __init__(self) -> None:
+        self._frames = frames.FrameReader()
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that ``data`` completes. Raises ChannelError."""
+        kinds = KINDS
+        try:
+            return [
+                kinds[array[0]](*array[1:])
+                for frame in self._frames.feed(data)
+                for array in frame
+            ]
+        except (KeyError, TypeError, IndexError) as error:
+            raise ChannelError(f"not a message: {error!r:.100}") from error
+
+
+def seal(spec: Spec) -> bytes:
+    """A Spec as the supervisor keeps it: closed."""
+    return frames.pack(spec)
+
+
+def unseal(sealed: bytes) -> Spec:
+    """The Spec that ``seal`` closed, by this version or an older one."""
+    return Spec(*frames.unpack(sealed))

@@ -1,0 +1,67 @@
+"""The supervisor's end of a channel: a non-blocking socket with buffers.
+
+Runs in the supervisor: no gevent here, and nothing ever blocks.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from poussetaches.channel.messages import Message, MessageReader, encode
+from poussetaches.errors import ChannelError
+
+#: How much is read from one child before the others have their turn, bytes.
+READ_SIZE = 1024 * 1024
+
+
+class Peer:
+    """The child at the other end of ``sock``, as the supervisor speaks to it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._reader = MessageReader()
+        self._messages: list[Message] = []
+        self._unsent = bytearray()
+
+    def fileno(self) -> int:
+        """For the selector."""
+        return self._sock.fileno()
+
+    def receive(self) -> list[Message]:
+        """The messages that have arrived. Raises ChannelError if no more ever will."""
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            raise ChannelError(f"the channel broke: {error.strerror}") from error
+        if not data:
+            raise ChannelError("the channel was closed")
+        return self._reader.feed(data)
+
+    def send(self, message: Message) -> None:
+        """Have ``message`` travel with the next ``flush``."""
+        self._messages.append(message)
+
+    def flush(self) -> bool:
+        """Send what can be sent; False if something remains for when there is room.
+
+        Raises ChannelError if the child is gone.
+        """
+        if self._messages:
+            self._unsent += encode(self._messages)
+            self._messages.clear()
+        while self._unsent:
+            try:
+                sent = self._sock.send(self._unsent)
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                raise ChannelError(f"the channel broke: {error.strerror}") from error
+            del self._unsent[:sent]
+        return True
+
+    def close(self) -> None:
+        """Hang up."""
+        self._sock.close()

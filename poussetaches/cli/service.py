@@ -1,0 +1,89 @@
+"""The service, as the command line talks to it: HTTP, with its errors made sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+import requests
+
+from poussetaches.errors import PousseTachesError, Unavailable
+
+DEFAULT_URL = "http://127.0.0.1:7991"
+#: Seconds to connect, and between two bytes of an answer.
+TIMEOUT = 10.0
+
+
+def with_url(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` the option that says where the service is."""
+    return click.option(
+        "--url",
+        envvar="POUSSETACHES_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        show_envvar=True,
+        help="Where the service is.",
+    )(command)
+
+
+class Service:
+    """Raises Unavailable if it cannot be reached, PousseTachesError if it says no."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._session = requests.Session()
+        # The service is a neighbour: the proxies of the environment do not lead to it.
+        self._session.trust_env = False
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON at ``path``."""
+        return self._request("GET", path, params=query).json()
+
+    def post(self, path: str, body: Any = None) -> requests.Response:
+        """The answer to ``body`` (as JSON)."""
+        return self._request("POST", path, json=body)
+
+    def tasks(self, which: str, limit: int | None) -> Iterator[dict[str, Any]]:
+        """The tasks of a list, page by page, ``limit`` at most."""
+        query: dict[str, Any] = {}
+        seen = 0
+        while True:
+            page = self.get(f"/{which}", **query)
+            for task in page["tasks"]:
+                if seen == limit:
+                    return
+                seen += 1
+                yield task
+            if page["cursor"] is None:
+                return
+            query["cursor"] = page["cursor"]
+
+    def _request(self, method: str, path: str, **given: Any) -> requests.Response:
+        try:
+            answer = self._session.request(
+                method, self._url + path, timeout=TIMEOUT, **given
+            )
+        except requests.RequestException as error:
+            raise Unavailable(
+                f"the service at {self._url} cannot be reached: {_cause(error)}"
+            ) from error
+        if answer.ok:
+            return answer
+        raise PousseTachesError(_reason(answer))
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the service answered {answer.status_code}"
+
+
+def _cause(error: BaseException) -> str:
+    """The deepest reason of a chain of exceptions: what people can act on."""
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)

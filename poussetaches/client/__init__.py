@@ -1,0 +1,1 @@
+"""What applications import; it never loads code of the service."""

@@ -1,0 +1,238 @@
+"""Settings: one frozen ``Config`` from file, environment and flags, validated once.
+
+A setting has one name in all three places (``workers`` in the file,
+``POUSSETACHES_WORKERS``, ``--workers``) and is one field of ``Config``: its type,
+default, help line and secrecy stand there and nowhere else. A flag outranks the
+environment, which outranks the file. ``conf/poussetaches.ini`` is the manual.
+"""
+
+from __future__ import annotations
+
+import configparser
+import dataclasses
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from poussetaches.errors import ConfigError
+from poussetaches.setting import (
+    ADDRESS,
+    DIRECTORY,
+    HEADER,
+    PREFIX,
+    SWITCH,
+    TIMEZONE,
+    Address,
+    Setting,
+    choice,
+    duration,
+    setting,
+    size,
+    whole,
+)
+
+#: The one section a configuration file may have.
+SECTION = "poussetaches"
+#: Names the configuration file, where ``--config`` does not.
+PATH_VARIABLE = f"{PREFIX}CONFIG"
+#: Variables with our prefix that are not settings of the service: the file, and the
+#: address the client library and the command line talk to.
+OTHER_VARIABLES = frozenset({PATH_VARIABLE, f"{PREFIX}URL"})
+
+
+@dataclass(frozen=True, repr=False)
+class Config:
+    """Every setting of the service. Durations are seconds, sizes are bytes."""
+
+    bind: Address = setting(
+        "127.0.0.1:7991", ADDRESS, "Where the HTTP interface listens; port 0: any free."
+    )
+    data_dir: Path = setting(
+        "./poussetaches_data", DIRECTORY, "Directory of the journal and the dumps."
+    )
+    workers: int = setting("2", whole(1, 256), "Worker processes.")
+    concurrency: int = setting(
+        "16", whole(1, 10_000), "Attempts that one worker makes at once."
+    )
+    auth_key: str = setting(
+        "", HEADER, "Secret sent to every target in Poussetaches-Auth-Key.", secret=True
+    )
+    durability: str = setting(
+        "always",
+        choice("always", "interval", "off"),
+        "Sync tasks to disk before the answer, every sync_interval, or never.",
+    )
+    sync_interval: float = setting(
+        "1s", duration(0.001), "Time between syncs with durability = interval."
+    )
+    dump_interval: float = setting(
+        "5m", duration(0.1), "Time between two dumps of the whole queue."
+    )
+    timeout: float = setting(
+        "10m", duration(0.01), "Total deadline of one attempt, unless its task has one."
+    )
+    drain_timeout: float = setting(
+        "30s", duration(0), "How long a stop waits for attempts in flight."
+    )
+    heartbeat_timeout: float = setting(
+        "10s", duration(0.1), "Silence after which a child is killed and replaced."
+    )
+    start_paused: bool = setting(
+        "no", SWITCH, "Deliver nothing after a start until told to resume."
+    )
+    max_body: int = setting(
+        "8M", size(1024, 1024**3), "Largest HTTP request body accepted."
+    )
+    max_response: int = setting(
+        "16K", size(0, 64 * 1024**2), "How much of a target's answer is kept."
+    )
+    retain_succeeded: int = setting(
+        "1000", whole(0, 100_000_000), "Succeeded tasks kept for inspection."
+    )
+    schedule_timezone: str = setting(
+        "", TIMEZONE, "Zone of schedules that name none; empty: the machine's."
+    )
+    log_level: str = setting(
+        "info",
+        choice("debug", "info", "warning", "error"),
+        "Least serious message that is logged.",
+    )
+    log_format: str = setting(
+        "text", choice("text", "json"), "Log for people or for machines."
+    )
+
+    #: Where each setting that was given stands, by its name.
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
+    #: Sentences about what was given and is ignored.
+    warnings: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | None,
+        environ: Mapping[str, str],
+        flags: Mapping[str, str | None],
+    ) -> Config:
+        """The settings from a file, the environment and the command line.
+
+        ``path`` is that of ``--config``; ``flags`` maps names of settings to the text
+        given, None where a flag was not used. An empty variable counts as not set.
+        Raises ConfigError, also for a bad value that another source would overrule.
+        """
+        path = path or environ.get(PATH_VARIABLE)
+        given = [*_from_file(path)] if path else []
+        warnings = []
+        for variable in sorted(environ):
+            if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
+                continue
+            name = variable[len(PREFIX) :].lower()
+            if name not in SETTINGS or SETTINGS[name].variable != variable:
+                near = _nearest(name)
+                hint = f", did you mean {near.variable}?" if near else ""
+                warnings.append(f"{variable} is ignored: no such setting{hint}")
+            elif environ[variable]:
+                given.append((name, environ[variable], variable))
+        given += [
+            (name, text, "--" + name.replace("_", "-"))
+            for name, text in flags.items()
+            if text is not None
+        ]
+        return cls._of(given, tuple(warnings))
+
+    @classmethod
+    def _of(
+        cls, given: Iterable[tuple[str, str, str]], warnings: tuple[str, ...] = ()
+    ) -> Config:
+        """From name, text and source of what was given, least important first."""
+        values, sources = {}, {}
+        for name, text, source in given:
+            if name not in SETTINGS:
+                near = _nearest(name)
+                hint = f", did you mean {near.name}?" if near else ""
+                quoted = json.dumps(name, ensure_ascii=False)
+                raise ConfigError(
+                    f"there is no setting {quoted} (from {source}){hint}", field=name
+                )
+            values[name] = SETTINGS[name].parse(text, source)
+            sources[name] = source
+        return cls(**values, sources=sources, warnings=warnings)
+
+    def to_wire(self) -> dict[str, str]:
+        """Every setting as text, secrets too, to hand to a child over its channel."""
+        return {
+            name: row.kind.show(getattr(self, name)) for name, row in SETTINGS.items()
+        }
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, str]) -> Config:
+        """The Config that ``to_wire`` was called on.
+
+        A setting that is missing, because the sender is older than this code, has its
+        default. Raises ConfigError.
+        """
+        return cls._of((name, text, "the supervisor") for name, text in wire.items())
+
+    def describe(self) -> Iterator[tuple[str, str, str]]:
+        """Name, value and source of every setting, for people: secrets are masked."""
+        for name, row in SETTINGS.items():
+            value = row.show(getattr(self, name))
+            yield name, value, self.sources.get(name, "default")
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value, _ in self.describe())
+        return f"Config({shown})"
+
+
+#: The table of settings by name, in the order of the manual.
+SETTINGS: Mapping[str, Setting] = {
+    field.name: Setting(field.name, **field.metadata)
+    for field in dataclasses.fields(Config)
+    if field.metadata
+}
+
+
+def _nearest(name: str) -> Setting | None:
+    near = difflib.get_close_matches(name, SETTINGS, 1)
+    return SETTINGS[near[0]] if near else None
+
+
+def _from_file(path: str) -> Iterator[tuple[str, str, str]]:
+    """Name, text and source of each setting in a file; raises ConfigError."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: byte {error.start}") from error
+    # No section is special, so [DEFAULT] is refused like any other; "%", "#" and ":"
+    # mean nothing inside a value, because secrets and addresses have them.
+    parser = configparser.ConfigParser(
+        interpolation=None, default_section="", delimiters=("=",), strict=True
+    )
+    try:
+        parser.read_string(text, path)
+    except configparser.Error as error:
+        raise ConfigError(f"{path}:{_refusal(error)}") from error
+    lines = [line.split("=")[0].strip().lower() for line in text.split("\n")]
+    for section in parser.sections():
+        if section != SECTION:
+            raise ConfigError(
+                f"{path}: there is no section [{section}], settings stand in"
+                f" [{SECTION}]"
+            )
+        for name, value in parser.items(section):
+            yield name, value, f"{path}:{lines.index(name) + 1} [{section}]"
+
+
+def _refusal(error: configparser.Error) -> str:
+    """Line and complaint of the parser, without the line's text: it may be a secret."""
+    if isinstance(error, configparser.DuplicateOptionError):
+        return f"{error.lineno}: {error.option} is set twice"
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"{error.lineno}: the section [{error.section}] stands twice"
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"{error.lineno}: a line [{SECTION}] must come before the settings"
+    assert isinstance(error, configparser.ParsingError)
+    return f'{error.errors[0][0]}: this is neither "name = value" nor a comment'

@@ -1,0 +1,115 @@
+"""The one tree of errors.
+
+Each class has a ``code`` for machines; the message is a sentence for people. Which HTTP
+status a code becomes is the api's business (``api/app.py``), which exit code the command
+line's (``cli``).
+"""
+
+from __future__ import annotations
+
+
+class PousseTachesError(Exception):
+    """Anything poussetaches says no with."""
+
+    #: What a program may branch on. Part of the public interface: never renamed.
+    code = "error"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        #: The public name of the input at fault, if one is.
+        self.field = field
+
+
+class InvalidInput(PousseTachesError):
+    """The caller gave something that can never be accepted; nothing was stored."""
+
+    code = "invalid"
+
+
+class TooLarge(InvalidInput):
+    """The caller gave more than a limit allows."""
+
+    code = "too_large"
+
+
+class TooSlow(InvalidInput):
+    """The caller did not finish its request in time."""
+
+    code = "too_slow"
+
+
+class NotFound(PousseTachesError):
+    """There is no such path or thing."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(PousseTachesError):
+    """The path exists, the method does not fit it."""
+
+    code = "method_not_allowed"
+
+
+class Unavailable(PousseTachesError):
+    """The service cannot do it now; the caller may try again."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        #: Seconds after which trying again makes sense.
+        self.retry_after = retry_after
+
+
+class StoreFull(Unavailable):
+    """The disk has no room for another task; what was accepted is safe."""
+
+    code = "store_full"
+
+
+class ConfigError(PousseTachesError):
+    """A setting, or two together, that make no sense."""
+
+    code = "config"
+
+
+class StoreError(PousseTachesError):
+    """The store cannot be used."""
+
+    code = "store"
+
+
+class StoreLocked(StoreError):
+    """Another supervisor owns the data directory."""
+
+    code = "store_locked"
+
+
+class StoreDamaged(StoreError):
+    """A file of the store does not say what was written to it."""
+
+    code = "store_damaged"
+
+    def __init__(self, path: str, offset: int, reason: str) -> None:
+        super().__init__(f"{path}: damaged at byte {offset}: {reason}")
+        self.path = path
+        self.offset = offset
+
+
+class IllegalEvent(PousseTachesError):
+    """An event that the state of its task does not allow. A bug of ours, never input."""
+
+    code = "illegal_event"
+
+
+class ChannelError(PousseTachesError):
+    """The other end of a channel broke the protocol, or is gone."""
+
+    code = "channel"
+
+
+class StartupError(PousseTachesError):
+    """The service, or one of its children, cannot start."""
+
+    code = "startup"

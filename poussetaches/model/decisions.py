@@ -1,0 +1,183 @@
+"""What shall happen next: pure functions from the queue and the moment to events.
+
+Nothing here changes anything. The caller writes the events down as one record and then
+applies them in order, so a decision of several events happens wholly or not at all.
+``now`` is always on the queue's timeline; ``draw`` is a random number in [0, 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from poussetaches.errors import InvalidInput
+from poussetaches.model.backoff import Backoff
+from poussetaches.model.events import (
+    Cancelled,
+    ClockStepped,
+    Died,
+    Event,
+    Failed,
+    Leased,
+    Moved,
+    Pushed,
+    Recurred,
+    Scheduled,
+    Succeeded,
+    Unscheduled,
+)
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.rules import Rules
+from poussetaches.model.task import NO_ANSWER, State, Task
+
+
+class Submission(NamedTuple):
+    """A push that was found valid."""
+
+    #: The id of the task, or of the schedule.
+    id: str
+    #: The sealed Spec.
+    spec: bytes
+    #: Seconds from now before which nothing is delivered; negative: ahead of the queue.
+    delay: float = 0.0
+    #: The text of the schedule, "" for a task that runs once.
+    schedule: str = ""
+
+
+class Outcome(NamedTuple):
+    """What one attempt brought."""
+
+    #: The target answered with the expected status.
+    ok: bool
+    #: The status, or NO_ANSWER.
+    status: int
+    #: The answer's body up to a cap, or the words of the transport error.
+    error: bytes
+
+
+class Policy(NamedTuple):
+    """The rules by which the queue decides."""
+
+    backoff: Backoff
+    rules: Rules
+
+
+def push(
+    queue: TaskQueue, submission: Submission, now: float, policy: Policy
+) -> list[Event]:
+    """Accept a push. A schedule that exists already is left as it is: no events."""
+    id, spec, delay, schedule = submission
+    if not schedule:
+        return [Pushed(id, now, now + delay, spec)]
+    if id in queue.schedules:
+        return []
+    events: list[Event] = [Scheduled(id, now, schedule, spec)]
+    if id not in queue.tasks:
+        slot = policy.rules.first(schedule, now + queue.skew + delay)
+        events.append(Recurred(id, now, slot, slot - queue.skew))
+    return events
+
+
+def lease(queue: TaskQueue, now: float) -> Leased | None:
+    """Begin the next attempt; None if nothing is due, or the queue is paused."""
+    if queue.paused:
+        return None
+    task = queue.next_waiting()
+    if task is None or task.eta > now:
+        return None
+    return Leased(task.id, now, task.attempts + 1)
+
+
+def conclude(
+    queue: TaskQueue,
+    task: Task,
+    outcome: Outcome,
+    now: float,
+    draw: float,
+    policy: Policy,
+) -> list[Event]:
+    """An attempt has ended: done, another attempt later, or dead."""
+    if outcome.ok:
+        done = Succeeded(task.id, now, task.attempts, outcome.status)
+        return [done, *_recur(queue, task, now, policy)]
+    wait = policy.backoff.wait(task.attempts, draw)
+    return _fail(queue, task, outcome, now, wait, policy)
+
+
+def lose(
+    queue: TaskQueue, task: Task, reason: str, now: float, policy: Policy
+) -> list[Event]:
+    """A worker is gone and nobody knows what its attempt brought.
+
+    The attempt counts, so that a task that kills its workers dies in the end; the next
+    one need not wait, because the target did nothing wrong.
+    """
+    outcome = Outcome(False, NO_ANSWER, reason.encode())
+    last = policy.backoff.wait(task.attempts, 0.0) is None
+    return _fail(queue, task, outcome, now, None if last else 0.0, policy)
+
+
+def unschedule(queue: TaskQueue, now: float) -> list[Event]:
+    """Drop every schedule and its waiting run. A run in flight ends as it ends."""
+    events: list[Event] = []
+    for id in queue.schedules:
+        events.append(Unscheduled(id, now))
+        run = queue.tasks.get(id)
+        if run is not None and run.state is State.WAITING:
+            events.append(Cancelled(id, now))
+    return events
+
+
+def step_clock(
+    queue: TaskQueue, skew: float, now: float, policy: Policy
+) -> list[Event]:
+    """The wall clock was set. Runs named by the wall clock move, delays stay."""
+    events: list[Event] = [ClockStepped(now, skew)]
+    for id, schedule in queue.schedules.items():
+        run = queue.tasks.get(id)
+        if (
+            run is not None
+            and run.state is State.WAITING
+            and run.attempts == 0
+            and policy.rules.follows_wall_clock(schedule.text)
+        ):
+            events.append(Moved(id, now, run.slot - skew))
+    return events
+
+
+def recover(queue: TaskQueue, now: float, policy: Policy) -> Iterator[list[Event]]:
+    """After a restart: the attempts that were under way are lost."""
+    for task in list(queue.leased.values()):
+        yield lose(queue, task, "the service stopped during the attempt", now, policy)
+
+
+def _fail(
+    queue: TaskQueue,
+    task: Task,
+    outcome: Outcome,
+    now: float,
+    wait: float | None,
+    policy: Policy,
+) -> list[Event]:
+    if task.schedule and task.id not in queue.schedules:
+        return [Cancelled(task.id, now)]
+    _, status, error = outcome
+    if wait is not None:
+        return [Failed(task.id, now, task.attempts, status, error, now + wait)]
+    died = Died(task.id, now, task.attempts, status, error)
+    return [died, *_recur(queue, task, now, policy)]
+
+
+def _recur(
+    queue: TaskQueue, task: Task, now: float, policy: Policy
+) -> Iterator[Recurred | Unscheduled]:
+    schedule = queue.schedules.get(task.id) if task.schedule else None
+    if schedule is None:
+        return
+    try:
+        slot = policy.rules.following(schedule.text, task.slot, now + queue.skew)
+    except InvalidInput:
+        # It was readable when it was pushed, so a newer croniter must think otherwise.
+        yield Unscheduled(task.id, now)
+    else:
+        yield Recurred(task.id, now, slot, slot - queue.skew)

@@ -1,0 +1,132 @@
+"""What may happen to the queue. An event in memory is a record in the journal.
+
+Every event is decided once (``decisions.py``), written once (``store/``), and applied by
+the one mutator (``TaskQueue.apply``), live and in recovery alike; so an event carries
+everything that was decided, randomness and clock readings included.
+
+The order of the fields is the order on disk. New fields go to the end and have a default.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Union
+
+
+class Pushed(NamedTuple):
+    """An application pushed a task."""
+
+    id: str
+    #: When, on the queue's timeline (as every ``at``).
+    at: float
+    eta: float
+    #: The sealed Spec.
+    spec: bytes
+
+
+class Scheduled(NamedTuple):
+    """An application pushed a schedule."""
+
+    id: str
+    at: float
+    text: str
+    spec: bytes
+
+
+class Recurred(NamedTuple):
+    """The next run of a schedule became a waiting task."""
+
+    id: str
+    at: float
+    #: Wall-clock seconds.
+    slot: float
+    eta: float
+
+
+class Unscheduled(NamedTuple):
+    """A schedule was dropped. Its run, if one waits, is cancelled by an event of its own."""
+
+    id: str
+    at: float
+
+
+class Leased(NamedTuple):
+    """An attempt began: a worker holds the task."""
+
+    id: str
+    at: float
+    #: The number of the attempt that begins, from 1.
+    attempt: int
+
+
+class Succeeded(NamedTuple):
+    """The target answered with the expected status."""
+
+    id: str
+    at: float
+    attempt: int
+    status: int
+
+
+class Failed(NamedTuple):
+    """An attempt failed, or was lost with its worker, and another will follow."""
+
+    id: str
+    at: float
+    attempt: int
+    #: The status, or NO_ANSWER.
+    status: int
+    #: The answer's body up to a cap, or the words of the transport error.
+    error: bytes
+    #: Not before this the next attempt begins.
+    eta: float
+
+
+class Died(NamedTuple):
+    """The last attempt failed: the task is a dead letter."""
+
+    id: str
+    at: float
+    attempt: int
+    status: int
+    error: bytes
+
+
+class Cancelled(NamedTuple):
+    """A task will not run any more because somebody asked for that."""
+
+    id: str
+    at: float
+
+
+class Moved(NamedTuple):
+    """A waiting task got another eta."""
+
+    id: str
+    at: float
+    eta: float
+
+
+class Paused(NamedTuple):
+    """Nothing is leased from now on."""
+
+    at: float
+
+
+class Resumed(NamedTuple):
+    """Tasks are leased again."""
+
+    at: float
+
+
+class ClockStepped(NamedTuple):
+    """The wall clock was set: it now stands ``skew`` seconds ahead of the timeline."""
+
+    at: float
+    skew: float
+
+
+TaskEvent = Union[
+    Pushed, Recurred, Leased, Succeeded, Failed, Died, Cancelled, Moved
+]
+QueueEvent = Union[Scheduled, Unscheduled, Paused, Resumed, ClockStepped]
+Event = Union[TaskEvent, QueueEvent]

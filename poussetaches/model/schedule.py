@@ -1,0 +1,263 @@
+"""The schedule: a recurring rule, and the moments (slots) it names.
+
+The only door to croniter. Pure: a moment is an argument, in posix seconds of the wall
+clock, and no clock is read. A slot is a whole second. What can be written as a rule
+stands in ``rule_text.py``; the text itself is kept as it was given, because the id of a
+schedule hangs on it.
+
+A rule that restricts both the day of month and the day of week runs when either fits. A
+field that begins with ``*`` (``*/2`` too) does not restrict: then both must fit. So do
+Vixie's cron, Debian's crontab(5), and the first ancestor.
+
+**When the clocks change**, by the rule of Debian's cron(8): jobs that run more often
+than hourly go on as usual, the others are neither lost in the gap nor run twice.
+
+- A rule open to every hour (its hour field is ``*``, or equal to it) follows real time:
+  it runs whenever the clock on the wall shows a time it names. Times that are skipped
+  do not run, times that come twice run twice; ``*/30 * * * *`` runs every 30 minutes
+  all through.
+- Every other rule names its hours, and a time of the wall clock it names runs once. If
+  that time comes twice, it runs the first time. If the clock skips it, it runs at the
+  first instant after the gap (02:30 as 03:00); several skipped times are one run.
+
+The code of that cron takes any ``*`` among minutes and hours for a rule of the first
+kind. Here ``*/30 2 * * *`` is of the second and runs in the night that has no 02:00;
+``0 */2 * * *`` is too, and runs once in the night that has two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from croniter import CroniterError, croniter
+
+from poussetaches.model.rule_text import invalid_schedule, read_rule
+
+#: Where croniter puts the hours in what it makes of a line.
+_HOUR = 1
+
+
+class _Seam(NamedTuple):
+    """A clock jumps from ``leaves`` to ``enters``.
+
+    Forward, the wall times from ``leaves`` up to ``enters`` do not exist (a gap);
+    backward, those from ``enters`` up to ``leaves`` come twice (a fold).
+    """
+
+    #: Posix seconds of the jump.
+    instant: int
+    #: Wall seconds (see Calendar) that the clock would have shown at that instant.
+    leaves: int
+    #: Wall seconds that it does show.
+    enters: int
+
+
+@dataclass(frozen=True)
+class Rule(ABC):
+    """When a schedule runs. Made by ``parse_rule``; one thread at a time may use it."""
+
+    #: The rule as it was given.
+    text: str
+
+    @property
+    @abstractmethod
+    def is_interval(self) -> bool:
+        """Whether a slot is counted from the last one (``@every``)."""
+
+    @abstractmethod
+    def next(self, after: float) -> float:
+        """The first slot later than ``after``; both in posix seconds."""
+
+    @abstractmethod
+    def latest(self, slot: float, now: float) -> float:
+        """The last slot not later than ``now``, where ``slot`` is one of them."""
+
+
+@dataclass(frozen=True)
+class Interval(Rule):
+    """``@every``: one slot each ``period``, counted from the one before."""
+
+    #: Seconds, whole and at least 1.
+    period: int
+
+    @property
+    def is_interval(self) -> bool:
+        return True
+
+    def next(self, after: float) -> float:
+        return float(math.floor(after) + self.period)
+
+    def latest(self, slot: float, now: float) -> float:
+        return slot + (now - slot) // self.period * self.period
+
+
+@dataclass(frozen=True)
+class Calendar(Rule):
+    """A rule of fields, read off the clock on the wall of ``zone``.
+
+    croniter counts in *wall seconds* only: posix seconds of a clock in UTC that shows
+    what the clock on the wall shows. What happens where that one jumps is settled here
+    (see the module): croniter would run the fixed times of an autumn night twice.
+    """
+
+    #: ``None``: the zone of this machine, as its C library has it.
+    zone: tzinfo | None
+    #: Whether the rule is open to every hour, and so follows real time over a jump.
+    every_hour: bool
+    _cron: croniter = field(repr=False, compare=False)
+
+    @property
+    def is_interval(self) -> bool:
+        return False
+
+    def next(self, after: float) -> float:
+        wall, fold = self._clock(math.floor(after))
+        # The clock does show `wall`, so a seam there is a fold.
+        seam = self._seam(wall)
+        if seam and fold and not self.every_hour:
+            # What comes twice has had its run the first time.
+            wall = seam.leaves - 1
+        slot = self._wall_after(wall)
+        if seam and self.every_hour:
+            if not fold and slot >= seam.leaves:
+                slot, fold = self._wall_after(seam.enters - 1), 1
+            if slot < seam.leaves:
+                return self._instant(slot, fold)
+        while gap := self._gap(slot):
+            if not self.every_hour:
+                return float(gap.instant)
+            slot = self._wall_after(gap.enters - 1)
+        return self._instant(slot, fold=0)
+
+    def latest(self, slot: float, now: float) -> float:
+        """See Rule. The mirror image of ``next``, and ``slot`` is not needed."""
+        wall, fold = self._clock(math.floor(now))
+        seam = self._seam(wall)
+        if seam and fold and not self.every_hour:
+            wall = seam.leaves - 1
+        found = self._wall_before(wall + 1)
+        if seam and self.every_hour:
+            if fold and found < seam.enters:
+                found, fold = self._wall_before(seam.leaves), 0
+            if found >= seam.enters:
+                return self._instant(found, fold)
+        while gap := self._gap(found):
+            if not self.every_hour:
+                return float(gap.instant)
+            found = self._wall_before(gap.leaves)
+        return self._instant(found, fold=int(self.every_hour))
+
+    def _wall_after(self, wall: int) -> int:
+        return int(self._cron.get_next(float, start_time=float(wall)))
+
+    def _wall_before(self, wall: int) -> int:
+        return int(self._cron.get_prev(float, start_time=float(wall)))
+
+    def _clock(self, instant: int) -> tuple[int, int]:
+        """What the clock shows, in wall seconds, and 1 if it shows that again."""
+        clock = datetime.fromtimestamp(instant, self.zone)
+        shown = clock.replace(tzinfo=None) - datetime(1970, 1, 1)
+        return shown // timedelta(seconds=1), clock.fold
+
+    def _instant(self, wall: int, fold: int) -> float:
+        """The posix seconds at which the clock shows ``wall`` (again, if ``fold``)."""
+        clock = datetime.fromtimestamp(wall, timezone.utc)
+        return clock.replace(tzinfo=self.zone, fold=fold).timestamp()
+
+    def _gap(self, wall: int) -> _Seam | None:
+        seam = self._seam(wall)
+        return seam if seam and seam.enters > seam.leaves else None
+
+    def _seam(self, wall: int) -> _Seam | None:
+        """The jump because of which ``wall`` does not exist, or comes twice."""
+        first, second = self._instant(wall, fold=0), self._instant(wall, fold=1)
+        if first == second:
+            return None
+        # The two readings stand on either side of the jump: close in on it.
+        before, after = int(min(first, second)), int(max(first, second))
+        leaving, entering = self._offset(before), self._offset(after)
+        while after - before > 1:
+            middle = (before + after) // 2
+            if self._offset(middle) == leaving:
+                before = middle
+            else:
+                after = middle
+        return _Seam(after, leaves=after + leaving, enters=after + entering)
+
+    def _offset(self, instant: int) -> int:
+        return self._clock(instant)[0] - instant
+
+
+class Rules:
+    """Answers for schedules by their text, in the zone of those that name none."""
+
+    def __init__(self, zone_name: str) -> None:
+        """``zone_name``: a name like Europe/Paris; "" for the zone of this machine."""
+        self._zone = ZoneInfo(zone_name) if zone_name else None
+
+    def first(self, text: str, after: float) -> float:
+        """The first slot of a new schedule that must not run until after ``after``."""
+        return parse_rule(text, self._zone).next(after)
+
+    def following(self, text: str, previous_slot: float, now: float) -> float:
+        """See ``coming``."""
+        return coming(parse_rule(text, self._zone), previous_slot, now)
+
+    def follows_wall_clock(self, text: str) -> bool:
+        """Whether setting the clock moves the slots; that of ``@every`` just passes."""
+        return not parse_rule(text, self._zone).is_interval
+
+
+@lru_cache(maxsize=16_384)
+def parse_rule(text: str, zone: tzinfo | None) -> Rule:
+    """Read a rule; ``zone`` is where its clock hangs, ``None`` for this machine's zone.
+
+    Raises InvalidInput with a sentence saying what is wrong, also for a rule that would
+    never run. What was read is kept: reading a rule costs ten times its ``next``.
+    """
+    read = read_rule(text)
+    if isinstance(read, int):
+        return Interval(text, read)
+    try:
+        fields, _ = croniter.expand(read, second_at_beginning=True, strict=True)
+    except CroniterError as error:
+        # In a line that read_rule let through, strict croniter finds one fault only.
+        raise invalid_schedule(
+            f"{text!r} names days of the month that none of its months has"
+        ) from error
+    cron = croniter(
+        read,
+        start_time=0.0,
+        second_at_beginning=True,
+        # Their name for it: a field that begins with * does not restrict the day.
+        implement_cron_bug=True,
+    )
+    return Calendar(text, zone, fields[_HOUR] == ["*"], cron)
+
+
+def coming(rule: Rule, previous_slot: float, now: float) -> float:
+    """The slot to run once ``previous_slot`` has been dealt with; all in posix seconds.
+
+    If slots were missed (the service was down, the run took long), that is the latest
+    one missed: due at once, and the only one to catch up. Otherwise it is the first
+    slot to come. Always later than ``previous_slot``, so that no slot runs twice when
+    the clock is set back.
+    """
+    slot = rule.next(previous_slot)
+    return slot if slot > now else rule.latest(slot, now)
+
+
+def schedule_id(url: str, payload: bytes | None, schedule: str) -> str:
+    """The id of a schedule: 40 hex digits, the same for the same push (the ancestor's).
+
+    ``schedule`` is the text as it was given.
+    """
+    content = url.encode() + (payload or b"") + schedule.encode()
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,219 @@
+"""The public JSON: what comes in becomes a task, a task becomes what goes out.
+
+The only file that knows public field names; the first ancestor's words (``tries``,
+``next_run``, ``last_error_body`` ...) live here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import os
+import re
+from base64 import b64decode
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from poussetaches.errors import InvalidInput
+from poussetaches.model.rules import Rules
+from poussetaches.model.schedule import schedule_id
+from poussetaches.model.target import parse_target
+from poussetaches.model.task import Spec
+
+#: A delay of a hundred years either way is a mistake; minutes.
+LONGEST_DELAY = 100 * 366 * 24 * 60
+
+#: A status that can be waited for: any that ends an exchange.
+FIRST_STATUS, LAST_STATUS = 200, 599
+
+NANOSECONDS = 1_000_000_000
+
+
+class PushBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /``. ``null`` stands for the default, as for the ancestor."""
+
+    url: str
+    #: Base64, or the values of its bytes; null: none.
+    payload: str | list[Annotated[int, msgspec.Meta(ge=0, le=255)]] | None = None
+    #: 0 is the ancestor's way to say 200.
+    expected: int | None = 200
+    schedule: str | None = ""
+    #: Minutes.
+    delay: int | None = 0
+
+
+class PushRequest(NamedTuple):
+    """A push that was found valid."""
+
+    #: Of the task, or of the schedule.
+    id: str
+    spec: Spec
+    #: Seconds.
+    delay: float
+    schedule: str
+
+
+class TaskView(NamedTuple):
+    """A task as the supervisor shows it; times in seconds of the wall clock."""
+
+    id: str
+    spec: Spec
+    schedule: str
+    #: 0.0: no slot.
+    slot: float
+    eta: float
+    attempts: int
+    #: 0.0: never.
+    last_run_at: float
+    error: bytes | None
+    error_status: int
+    state: str
+
+
+_decode_push = msgspec.json.Decoder(PushBody).decode
+_checked_target = lru_cache(maxsize=4096)(parse_target)
+
+
+def parse_push(body: bytes, rules: Rules) -> PushRequest:
+    """What ``POST /`` asks for. Raises InvalidInput naming the field and the reason."""
+    given = _read_push(body)
+    _checked_target(given.url)
+    payload = _payload(given.payload)
+    spec = Spec(given.url, payload, _expected(given.expected))
+    delay = given.delay or 0
+    if abs(delay) > LONGEST_DELAY:
+        raise InvalidInput(
+            f"delay: {delay} minutes is more than a hundred years", field="delay"
+        )
+    schedule = given.schedule or ""
+    if schedule:
+        rules.check(schedule)
+        id = schedule_id(given.url, payload, schedule)
+    else:
+        id = os.urandom(16).hex()
+    return PushRequest(id, spec, delay * 60.0, schedule)
+
+
+def task_json(task: TaskView) -> dict[str, Any]:
+    """A task as the first ancestor lists it, field by field in its order."""
+    spec = task.spec
+    return {
+        "id": task.id,
+        "url": spec.url,
+        "payload": _base64(spec.payload),
+        "expected": spec.expected,
+        "schedule": task.schedule,
+        "next_scheduled_run": _nanoseconds(task.slot),
+        "next_run": _nanoseconds(task.eta),
+        "tries": task.attempts,
+        "last_run": _nanoseconds(task.last_run_at),
+        "last_error_body": _base64(_text(task.error)),
+        "last_error_status_code": task.error_status,
+    }
+
+
+def encode(value: Any) -> bytes:
+    """``value`` as JSON and a newline."""
+    return msgspec.json.encode(value) + b"\n"
+
+
+# --- reading -----------------------------------------------------------------------------
+
+
+def _read_push(body: bytes) -> PushBody:
+    try:
+        try:
+            return _decode_push(body)
+        except msgspec.ValidationError:
+            return msgspec.convert(_with_folded_keys(body), PushBody)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"The body is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise InvalidInput("The body is nested too deeply.") from None
+
+
+def _with_folded_keys(body: bytes) -> Any:
+    """The body with our names in lower case: the ancestor reads ``URL`` as ``url``."""
+    given = msgspec.json.decode(body)
+    if not isinstance(given, dict):
+        return given
+    known = PushBody.__struct_fields__
+    return {k.lower() if k.lower() in known else k: v for k, v in given.items()}
+
+
+_AT_FIELD = re.compile(r" - at `\$\.(\w+)[^`]*`$")
+_NAMED_FIELD = re.compile(r"field `([^`]*)`")
+
+
+def _invalid(error: msgspec.ValidationError) -> InvalidInput:
+    """msgspec's finding in our words."""
+    text = str(error)
+    if found := _AT_FIELD.search(text):
+        reason = text[: found.start()]
+        return InvalidInput(f"{found[1]}: {_lower_first(reason)}", field=found[1])
+    if found := _NAMED_FIELD.search(text):
+        name = found[1][:100]
+        problem = "is missing" if "missing" in text else "is not a field of a push"
+        return InvalidInput(f"{name}: {problem}", field=name)
+    if text.startswith("Expected `object`"):
+        return InvalidInput("The body must be a JSON object.")
+    return InvalidInput(f"The body cannot be read: {_lower_first(text)}.")
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _payload(given: str | list[int] | None) -> bytes | None:
+    if given is None:
+        return None
+    if isinstance(given, list):
+        return bytes(given)
+    try:
+        data = given.encode("ascii")
+        if b"\n" in data or b"\r" in data:
+            # The base64 command wraps its lines; the ancestor takes that, too.
+            data = data.translate(None, b"\r\n")
+        return b64decode(data, validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise InvalidInput(
+            "payload: not valid base64 (standard alphabet, with padding)",
+            field="payload",
+        ) from None
+
+
+def _expected(given: int | None) -> int:
+    expected = given or 200
+    if not FIRST_STATUS <= expected <= LAST_STATUS:
+        raise InvalidInput(
+            f"expected: {expected} is no status from {FIRST_STATUS} to {LAST_STATUS}",
+            field="expected",
+        )
+    return expected
+
+
+# --- writing -----------------------------------------------------------------------------
+
+
+def _nanoseconds(seconds: float) -> int:
+    # Split, because a float of this size has no room for nanoseconds.
+    whole = int(seconds // 1)
+    return whole * NANOSECONDS + round((seconds - whole) * NANOSECONDS)
+
+
+def _base64(data: bytes | None) -> str | None:
+    return None if data is None else binascii.b2a_base64(data, newline=False).decode()
+
+
+def _text(data: bytes | None) -> bytes | None:
+    """``data`` as valid UTF-8: the ancestor's client breaks on anything else.
+
+    A character that the cap on answers has cut in two is left out.
+    """
+    if data is None:
+        return None
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(data).encode()

@@ -1,0 +1,115 @@
+"""The store: one journal that grows, and dumps that let it begin anew."""
+
+from __future__ import annotations
+
+from poussetaches.model.queue import TaskQueue
+from poussetaches.store import format
+from poussetaches.store.dirlock import DirLock
+from poussetaches.store.format import Record
+from poussetaches.store.journal import Journal
+from poussetaches.store.recovery import Recovered, forget_before, recover
+
+
+class Store:
+    """What the supervisor writes to. Opened by ``open``; one per data directory.
+
+    ``durability``: "always" syncs with every commit, "interval" when ``sync`` is called,
+    "off" leaves it to the operating system.
+    """
+
+    def __init__(self, directory: str, durability: str, lock: DirLock) -> None:
+        self.directory = directory
+        self._durability = durability
+        self._lock = lock
+        self._journal: Journal
+        self._pending: list[bytes] = []
+        self._pending_size = format.ARRAY.size
+        #: Bytes written to the journal since the last dump was begun.
+        self.journal_size = 0
+        self._unsynced = False
+
+    @classmethod
+    def open(
+        cls, directory: str, durability: str, queue: TaskQueue, *, patience: float
+    ) -> tuple[Store, Recovered]:
+        """Lock the directory, recover ``queue`` (which must be new), and be ready.
+
+        Waits up to ``patience`` seconds for the lock. Raises StoreError, OSError.
+        """
+        lock = DirLock(directory)
+        lock.acquire(patience)
+        store = cls(directory, durability, lock)
+        recovered = recover(directory, queue)
+        store._journal = recovered.journal
+        store.journal_size = recovered.journal.offset
+        return store, recovered
+
+    @property
+    def generation(self) -> int:
+        """The generation of the journal that is written now."""
+        return self._journal.generation
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the journal holds anything that no dump has."""
+        return self.journal_size > format.HEADER_SIZE
+
+    def append(self, record: Record, *, spare: int = 0) -> None:
+        """Take a record for the next commit. Its events happen wholly or not at all.
+
+        Makes sure that there is room for it and for ``spare`` bytes beyond; raises
+        StoreFull, and has taken nothing, if there is not.
+        """
+        packed = format.pack_record(record)
+        size = self._pending_size + len(packed)
+        self._journal.make_room(format.BLOCK.size + size + spare)
+        self._pending.append(packed)
+        self._pending_size = size
+
+    def commit(self) -> None:
+        """Write what was appended, and make it durable if durability is "always".
+
+        Raises OSError: then nothing of it may be acknowledged, and this store is not to
+        be used again.
+        """
+        if not self._pending:
+            return
+        self.journal_size += self._journal.append(self._pending)
+        self._pending = []
+        self._pending_size = format.ARRAY.size
+        self._unsynced = True
+        if self._durability == "always":
+            self.sync()
+
+    @property
+    def wants_sync(self) -> bool:
+        """Whether a sync is owed, with durability "interval"."""
+        return self._unsynced and self._durability == "interval"
+
+    def sync(self) -> None:
+        """Make durable what was committed. Raises OSError, as ``commit``."""
+        self._journal.sync()
+        self._unsynced = False
+
+    def rotate(self) -> int:
+        """Begin the next journal; returns its generation, whose dump is to be written.
+
+        Must be called between commits, and the dump made of the queue as it is now.
+        Raises OSError; then the old journal goes on.
+        """
+        self.sync()
+        following = Journal.create(self.directory, self._journal.generation + 1)
+        self._journal.close()
+        self._journal = following
+        self.journal_size = following.offset
+        return following.generation
+
+    def forget_before(self, generation: int) -> None:
+        """The dump of ``generation`` is on disk: drop what it replaces."""
+        forget_before(self.directory, generation)
+
+    def close(self) -> None:
+        """Leave everything on disk and let the next owner in."""
+        self.commit()
+        self._journal.close()
+        self._lock.release()

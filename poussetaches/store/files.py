@@ -1,0 +1,71 @@
+"""Names in a data directory, and the file operations that must not be got wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+
+#: Ends the name of a file that is not whole yet.
+UNFINISHED = ".tmp"
+
+NAME = re.compile(r"(dump|journal)-(\d{8})\.msgpack")
+
+
+def journal_path(directory: str, generation: int) -> str:
+    """Where the journal of a generation lies."""
+    return os.path.join(directory, f"journal-{generation:08}.msgpack")
+
+
+def dump_path(directory: str, generation: int) -> str:
+    """Where the dump of a generation lies."""
+    return os.path.join(directory, f"dump-{generation:08}.msgpack")
+
+
+def generations(directory: str, kind: str) -> list[int]:
+    """The generations of which a ``kind`` ("dump" or "journal") exists, ascending."""
+    found = (NAME.fullmatch(name) for name in os.listdir(directory))
+    return sorted(int(m[2]) for m in found if m is not None and m[1] == kind)
+
+
+def write_all(fd: int, data: bytes, offset: int) -> None:
+    """Write ``data`` at ``offset``, all of it. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        view = view[written:]
+        offset += written
+
+
+def create_file(path: str, content: bytes) -> int:
+    """A new file with ``content``, open for more; whole and durable, or not there at all.
+
+    Raises OSError.
+    """
+    unfinished = f"{path}{UNFINISHED}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    fd = os.open(unfinished, flags, 0o600)
+    try:
+        write_all(fd, content, 0)
+        os.fsync(fd)
+        os.rename(unfinished, path)
+        sync_directory(os.path.dirname(path))
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def remove_unfinished(directory: str) -> None:
+    """Remove what a crash left of files that were never put in place."""
+    for name in os.listdir(directory):
+        if name.endswith(UNFINISHED):
+            os.unlink(os.path.join(directory, name))
+
+
+def sync_directory(directory: str) -> None:
+    """Make names that were created, renamed or removed in ``directory`` durable."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

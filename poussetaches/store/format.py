@@ -1,0 +1,268 @@
+"""The bytes on disk. The only file that knows them.
+
+A data directory holds, beside ``lock``::
+
+    dump-<generation>.msgpack      the whole queue at one moment
+    journal-<generation>.msgpack   what happened from that moment on
+
+Generations are eight decimal digits and count up. A journal of generation g continues the
+dump of generation g; generation 1 has no dump, it continues the empty queue.
+
+Every file is a header and then blocks, all integers big-endian::
+
+    header   magic      8 bytes   b"PTJOURNL" or b"PTQDUMP\\n"
+             version    u32       of this format: 1
+             generation u32
+             salt       u32       random: the checksums of this file's blocks begin with
+                                  it, so no payload can pass itself off as a block
+             crc        u32       CRC-32 of the 20 bytes before it
+
+    block    mark       4 bytes   c1 c1 50 54 (c1 never occurs in msgpack)
+             length     u32       of the body; never 0
+             synced     u64       journal: bytes of this file known to be on disk
+                                  when the block was written; dump: 0
+             crc        u32       CRC-32 of length, synced and body, begun with the salt
+             body       msgpack
+
+The body of a journal block is what one tick of the supervisor wrote: an array of records;
+a record is an array of events that happen wholly or not at all; an event is an array of
+its code (EVENTS below) and its fields in the order of ``model/events.py``.
+
+The body of a dump block is an array ``[kind, rows]``: first one "queue" block (counts,
+paused, skew), then "schedules", "tasks", "succeeded" and "dead" blocks of some hundred rows
+each, at last one "end" block with the number of rows before it. A dump without it is cut.
+
+A journal is allocated ahead of what is written, so it ends in zero bytes: a block whose
+first bytes are all zero up to the end of the file is the end. A block that is not whole
+is a torn tail if nothing after it was written in the knowledge that it was on disk (no
+later block has ``synced`` beyond it), and damage otherwise.
+
+**How to change this.** Fields of an event or a row may be added at its end, with a default:
+older files then read as they are and VERSION stays. For anything else: raise VERSION, keep
+the old reader beside the new one (chosen by the header's version), write a golden file of
+the new version into ``tests/golden/``, and never touch the files of older versions there.
+A file of a newer version is refused by name.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgpack
+
+from poussetaches.errors import StoreDamaged, StoreError
+from poussetaches.model import events
+from poussetaches.model.events import Event
+from poussetaches.model.task import Schedule, State, Task
+
+VERSION = 1
+JOURNAL = b"PTJOURNL"
+DUMP = b"PTQDUMP\n"
+
+HEADER = struct.Struct(">8sIII")
+CRC = struct.Struct(">I")
+HEADER_SIZE = HEADER.size + CRC.size
+assert HEADER_SIZE == 24
+
+MARK = b"\xc1\xc1PT"
+BLOCK = struct.Struct(">4sIQI")
+ARRAY = struct.Struct(">BI")  # msgpack's head of an array 32
+SEALED = struct.Struct(">IQ")  # the part of a block's head that its crc covers
+assert BLOCK.size == 20
+
+#: Event types by their code on disk. Codes are never given to another event.
+EVENTS: dict[int, type[Event]] = {
+    1: events.Pushed,
+    2: events.Scheduled,
+    3: events.Recurred,
+    4: events.Unscheduled,
+    5: events.Leased,
+    6: events.Succeeded,
+    7: events.Failed,
+    8: events.Died,
+    9: events.Cancelled,
+    10: events.Moved,
+    11: events.Paused,
+    12: events.Resumed,
+    13: events.ClockStepped,
+}
+CODES = {kind: code for code, kind in EVENTS.items()}
+STATES = [State.WAITING, State.LEASED, State.SUCCEEDED, State.DEAD, State.CANCELLED]
+
+Record = Sequence[Event]
+
+_pack = msgpack.Packer().pack
+
+
+class Block(NamedTuple):
+    """One whole block of a file."""
+
+    #: Where it begins.
+    offset: int
+    #: Where the next one begins.
+    end: int
+    #: The unpacked body.
+    body: Any
+
+
+class Tail(NamedTuple):
+    """How a file ended."""
+
+    #: Where the last whole block ends.
+    offset: int
+    #: Bytes after it that are not zero padding; 0 = the file is whole.
+    torn: int
+
+
+def header(magic: bytes, generation: int, salt: int) -> bytes:
+    """The first bytes of a file."""
+    head = HEADER.pack(magic, VERSION, generation, salt)
+    return head + CRC.pack(zlib.crc32(head))
+
+
+def read_header(path: str, data: bytes, magic: bytes, generation: int) -> int:
+    """The salt of a file that begins with ``data``.
+
+    Raises StoreDamaged if it is no such file, StoreError if it is a newer one.
+    """
+    if len(data) < HEADER_SIZE:
+        raise StoreDamaged(path, len(data), "the file ends within its header")
+    head = data[: HEADER.size]
+    found_magic, version, found_generation, salt = HEADER.unpack(head)
+    if found_magic != magic:
+        raise StoreDamaged(path, 0, "this is no such file of poussetaches")
+    if CRC.unpack_from(data, HEADER.size)[0] != zlib.crc32(head):
+        raise StoreDamaged(path, HEADER.size, "the header's checksum does not fit")
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer poussetaches (format {version}, "
+            f"this one reads up to {VERSION})"
+        )
+    if found_generation != generation:
+        raise StoreDamaged(
+            path, 12, f"the header says generation {found_generation}"
+        )
+    return int(salt)
+
+
+def block(body: bytes, salt: int, synced: int = 0) -> bytes:
+    """``body`` (packed) as a block of the file that has this ``salt``."""
+    crc = zlib.crc32(body, zlib.crc32(SEALED.pack(len(body), synced), salt))
+    return BLOCK.pack(MARK, len(body), synced, crc) + body
+
+
+def pack_record(record: Record) -> bytes:
+    """A record as it stands in the body of a journal block."""
+    codes = CODES
+    packed: bytes = _pack([(codes[type(event)], *event) for event in record])
+    return packed
+
+
+def journal_body(packed_records: Sequence[bytes]) -> bytes:
+    """The body of a journal block that holds these records."""
+    return ARRAY.pack(0xDD, len(packed_records)) + b"".join(packed_records)
+
+
+def unpack_journal(body: Any) -> Iterator[list[Event]]:
+    """The records in the (unpacked) body of a journal block."""
+    for record in body:
+        yield [EVENTS[event[0]](*event[1:]) for event in record]
+
+
+def pack_dump(kind: str, rows: Any) -> bytes:
+    """The body of a dump block."""
+    packed: bytes = msgpack.packb([kind, rows])
+    return packed
+
+
+def task_row(task: Task) -> tuple[Any, ...]:
+    """A task as a dump holds it."""
+    return (
+        task.id,
+        task.spec,
+        task.schedule,
+        task.slot,
+        task.eta,
+        task.order,
+        STATES.index(task.state),
+        task.attempts,
+        task.last_run_at,
+        task.error_status,
+        task.error,
+    )
+
+
+def row_task(row: Sequence[Any]) -> Task:
+    """The task that ``task_row`` wrote."""
+    values = [*row]
+    values[6] = STATES[row[6]]
+    return Task(*values)
+
+
+def schedule_row(schedule: Schedule) -> tuple[str, str, bytes]:
+    """A schedule as a dump holds it."""
+    return (schedule.id, schedule.text, schedule.spec)
+
+
+def row_schedule(row: Sequence[Any]) -> Schedule:
+    """The schedule that ``schedule_row`` wrote."""
+    return Schedule(*row)
+
+
+class BlockReader:
+    """Iterates over the blocks of a file's content; ``tail`` says how it ended.
+
+    Raises StoreDamaged where a later block proves that the unreadable one was on disk.
+    """
+
+    def __init__(self, path: str, data: bytes, salt: int) -> None:
+        self._path = path
+        self._data = data
+        self._salt = salt
+        self.tail = Tail(HEADER_SIZE, 0)
+
+    def __iter__(self) -> Iterator[Block]:
+        offset = HEADER_SIZE
+        while True:
+            found = self._at(offset)
+            if isinstance(found, str):
+                break
+            yield Block(offset, found[0], found[2])
+            offset = found[0]
+        self.tail = Tail(offset, self._torn(offset))
+        if self.tail.torn:
+            self._refuse_if_synced(offset, found)
+
+    def _at(self, offset: int) -> tuple[int, int, Any] | str:
+        """(end, synced, body) of the block at ``offset``, or why there is none."""
+        data = self._data
+        if offset + BLOCK.size > len(data):
+            return "the file ends within the head of a block"
+        mark, length, synced, crc = BLOCK.unpack_from(data, offset)
+        if mark != MARK or length == 0:
+            return "no block begins here"
+        start = offset + BLOCK.size
+        end = start + length
+        if end > len(data):
+            return "the file ends within a block"
+        body = memoryview(data)[start:end]
+        sealed = SEALED.pack(length, synced)
+        if zlib.crc32(body, zlib.crc32(sealed, self._salt)) != crc:
+            return "the checksum of a block does not fit"
+        return end, synced, msgpack.unpackb(body, strict_map_key=False)
+
+    def _torn(self, offset: int) -> int:
+        """How many bytes lie after ``offset`` before the zero padding begins."""
+        rest = self._data[offset:]
+        return len(rest.rstrip(b"\0"))
+
+    def _refuse_if_synced(self, torn: int, reason: str) -> None:
+        at = self._data.find(MARK, torn + 1)
+        while at != -1:
+            found = self._at(at)
+            if not isinstance(found, str) and found[1] > torn:
+                raise StoreDamaged(self._path, torn, reason)
+            at = self._data.find(MARK, at + 1)

@@ -1,0 +1,105 @@
+"""From the files of a data directory back to the queue.
+
+The newest dump, then the journals from its generation on, in order and without a gap.
+Only the last journal may have a torn tail, and only that is cut. Everything else that
+does not fit refuses to start: a queue that silently misses tasks is worse than none.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from poussetaches.errors import IllegalEvent, StoreDamaged, StoreError
+from poussetaches.model.queue import TaskQueue
+from poussetaches.store import format
+from poussetaches.store.dump import read_dump
+from poussetaches.store.files import (
+    dump_path,
+    generations,
+    journal_path,
+    remove_unfinished,
+)
+from poussetaches.store.journal import Journal
+
+
+class Recovered(NamedTuple):
+    """What recovery found."""
+
+    #: The journal to append to.
+    journal: Journal
+    #: How many records were replayed.
+    records: int
+    #: Bytes of a torn tail that were cut.
+    torn: int
+
+
+class _Replayed(NamedTuple):
+    salt: int
+    records: int
+    tail: format.Tail
+
+
+def recover(directory: str, queue: TaskQueue) -> Recovered:
+    """Bring a new queue to where the store left it, and open the journal to go on with.
+
+    The directory must be locked. Raises StoreError (StoreDamaged with file and offset)
+    or OSError.
+    """
+    remove_unfinished(directory)
+    dumps = generations(directory, "dump")
+    journals = generations(directory, "journal")
+    if dumps:
+        first = dumps[-1]
+        read_dump(directory, first, queue)
+    else:
+        first = 1
+    if not dumps and not journals:
+        return Recovered(Journal.create(directory, first), 0, 0)
+    coming = [generation for generation in journals if generation >= first]
+    last = coming[-1] if coming else first
+    if coming != list(range(first, last + 1)):
+        missing = min(set(range(first, last + 1)) - set(coming))
+        raise StoreError(
+            f"{journal_path(directory, missing)} is missing: the queue cannot be "
+            "recovered without it"
+        )
+    records = 0
+    for generation in coming:
+        replayed = _replay(journal_path(directory, generation), generation, queue)
+        records += replayed.records
+        if replayed.tail.torn and generation != last:
+            raise StoreDamaged(
+                journal_path(directory, generation),
+                replayed.tail.offset,
+                "the journal is cut off, but a later one exists",
+            )
+    journal = Journal.reopen(directory, last, replayed.salt, replayed.tail.offset)
+    return Recovered(journal, records, replayed.tail.torn)
+
+
+def forget_before(directory: str, generation: int) -> None:
+    """Remove what the dump of ``generation`` has made superfluous."""
+    for older in generations(directory, "journal"):
+        if older < generation:
+            os.unlink(journal_path(directory, older))
+    for older in generations(directory, "dump"):
+        if older < generation:
+            os.unlink(dump_path(directory, older))
+
+
+def _replay(path: str, generation: int, queue: TaskQueue) -> _Replayed:
+    with open(path, "rb") as file:
+        data = file.read()
+    salt = format.read_header(path, data, format.JOURNAL, generation)
+    reader = format.BlockReader(path, data, salt)
+    records = 0
+    for block in reader:
+        for record in format.unpack_journal(block.body):
+            records += 1
+            for event in record:
+                try:
+                    queue.apply(event)
+                except IllegalEvent as error:
+                    raise StoreDamaged(path, block.offset, error.message) from error
+    return _Replayed(salt, records, reader.tail)

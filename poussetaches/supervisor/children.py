@@ -1,0 +1,226 @@
+"""The children: started, listened to, replaced when they end.
+
+Forked and exec'd by ``subprocess``: a child is a fresh interpreter that has its end of a
+socket pair (and the api the listening socket) and nothing else of the supervisor's.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from poussetaches.channel.server import Peer
+from poussetaches.log import fields
+from poussetaches.model.task import Task
+
+log = logging.getLogger(__name__)
+
+#: A child that lived shorter than this keeps dying, seconds.
+SHORT_LIFE = 1.0
+#: The pause before a child that keeps dying is replaced: doubled each time, seconds.
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 10.0
+#: Between asking a silent child for its stacks and killing it, seconds.
+LAST_WORDS = 1.0
+
+
+@dataclass(slots=True)
+class Hold:
+    """A lease, as the supervisor remembers it."""
+
+    task: Task
+    attempt: int
+
+
+@dataclass(slots=True)
+class Child:
+    """One running child."""
+
+    #: "api" or "worker"; ``python -m poussetaches.<role>``.
+    role: str
+    #: From 1; with the role it names the place that is filled again.
+    index: int
+    process: subprocess.Popen[bytes]
+    peer: Peer
+    #: Monotonic seconds.
+    started_at: float
+    last_heard: float
+    ready: bool = False
+    #: Why it cannot start, if it said so.
+    reason: str | None = None
+    #: Attempts it can make at once.
+    slots: int = 0
+    #: What it holds, by the number of the lease.
+    holds: dict[int, Hold] = field(default_factory=dict)
+    #: When it was asked for its stacks because it was silent; monotonic seconds.
+    warned_at: float | None = None
+    #: From its last heartbeat: bytes, and seconds.
+    memory: int = 0
+    cpu: float = 0.0
+    #: Attempts it has ended, and how.
+    succeeded: int = 0
+    failed: int = 0
+    #: Time those attempts took, seconds.
+    busy: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.role}-{self.index}"
+
+    @property
+    def free(self) -> int:
+        """How many more attempts it can begin now."""
+        return self.slots - len(self.holds)
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a child belongs; outlives the children that fill it."""
+
+    role: str
+    index: int
+    #: Deaths in a row after a short life.
+    short_lives: int = 0
+    #: Children that filled it so far.
+    started: int = 0
+    #: When it is to be filled again; monotonic seconds, None while it is filled.
+    due_at: float | None = 0.0
+
+
+class Children:
+    """``listener``: the socket that an api child serves."""
+
+    def __init__(
+        self, listener: socket.socket, *, workers: int, heartbeat_timeout: float
+    ) -> None:
+        self._listener = listener
+        self._timeout = heartbeat_timeout
+        self._places = [Place("api", 1)]
+        self._places += [Place("worker", i + 1) for i in range(workers)]
+        self._by_fd: dict[int, Child] = {}
+        #: How often a child was replaced.
+        self.restarts = 0
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter(list(self._by_fd.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_fd)
+
+    def workers(self) -> list[Child]:
+        """The workers that can be given tasks."""
+        return [c for c in self._by_fd.values() if c.role == "worker" and c.ready]
+
+    def complete(self) -> bool:
+        """Whether every place is filled with a child that is ready."""
+        ready = sum(child.ready for child in self._by_fd.values())
+        return ready == len(self._places)
+
+    # --- starting ---------------------------------------------------------------------
+
+    def fill(self, now: float) -> list[Child]:
+        """Start the children whose time has come; returns them. ``now``: monotonic."""
+        started = []
+        for place in self._places:
+            if place.due_at is not None and place.due_at <= now:
+                place.due_at = None
+                place.started += 1
+                self.restarts += place.started > 1
+                child = self._start(place.role, place.index, now)
+                self._by_fd[child.peer.fileno()] = child
+                started.append(child)
+        return started
+
+    def _start(self, role: str, index: int, now: float) -> Child:
+        ours, theirs = socket.socketpair()
+        passed = [theirs.fileno()]
+        if role == "api":
+            passed.append(self._listener.fileno())
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"poussetaches.{role}", *map(str, (index, *passed))],
+            pass_fds=passed,
+            stdin=subprocess.DEVNULL,
+            # Ctrl-C on a terminal is for the supervisor to act on, not for them.
+            start_new_session=True,
+        )
+        theirs.close()
+        return Child(role, index, process, Peer(ours), now, now)
+
+    def close_listener(self) -> None:
+        """In a process that must not hold the port."""
+        self._listener.close()
+
+    # --- ending -----------------------------------------------------------------------
+
+    def remove(self, child: Child, now: float) -> str:
+        """Part with a child that has ended or must: reap it, free its place.
+
+        Returns how it ended, for people. ``now``: monotonic.
+        """
+        del self._by_fd[child.peer.fileno()]
+        child.peer.close()
+        if child.process.poll() is None:
+            child.process.kill()
+        ending = describe(child.process.wait())
+        place = next(
+            p for p in self._places if (p.role, p.index) == (child.role, child.index)
+        )
+        if child.ready and now - child.started_at >= SHORT_LIFE:
+            place.short_lives = 0
+            pause = 0.0
+        else:
+            place.short_lives += 1
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (place.short_lives - 1))
+        place.due_at = now + pause
+        return ending
+
+    def silent(self, now: float) -> list[Child]:
+        """The children to part with because they were silent for too long.
+
+        A child that falls silent is first made to dump its stacks into the log.
+        """
+        lost = []
+        for child in self._by_fd.values():
+            if child.warned_at is not None:
+                if now - child.warned_at >= LAST_WORDS:
+                    lost.append(child)
+            elif now - child.last_heard >= self._timeout:
+                child.warned_at = now
+                log.error(
+                    "silent child: its stacks follow, then it is killed",
+                    extra=fields(
+                        child=child.name,
+                        process=child.process.pid,
+                        seconds=round(now - child.last_heard, 1),
+                    ),
+                )
+                child.process.send_signal(signal.SIGABRT)
+        return lost
+
+    def next_deadline(self) -> float:
+        """When ``fill`` or ``silent`` will have something to do; monotonic seconds."""
+        moments = [p.due_at for p in self._places if p.due_at is not None]
+        for child in self._by_fd.values():
+            if child.warned_at is None:
+                moments.append(child.last_heard + self._timeout)
+            else:
+                moments.append(child.warned_at + LAST_WORDS)
+        return min(moments, default=float("inf"))
+
+    def kill(self, children: Sequence[Child]) -> None:
+        """End ``children`` at once; their channels will end with them."""
+        for child in children:
+            child.process.kill()
+
+
+def describe(returncode: int) -> str:
+    """How a process ended, in words."""
+    if returncode < 0:
+        return f"killed by {signal.Signals(-returncode).name}"
+    return f"exit status {returncode}"

@@ -1,0 +1,110 @@
+"""Leases: which worker makes the next attempt, and what becomes of it.
+
+A worker is never given more than it has slots free, and the one with the most free slots
+comes first, so a slow worker holds nothing back.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from poussetaches.channel.messages import Ended, Lease
+from poussetaches.errors import StoreFull
+from poussetaches.log import fields
+from poussetaches.model.decisions import Outcome
+from poussetaches.model.task import State
+from poussetaches.supervisor.children import Child, Children, Hold
+from poussetaches.supervisor.keeper import Keeper
+
+log = logging.getLogger(__name__)
+
+#: How long leasing rests when the disk has no room even for that, seconds.
+REST = 1.0
+
+
+class Dispatch:
+    """Gives due tasks to workers and takes their outcomes."""
+
+    def __init__(self, keeper: Keeper, children: Children) -> None:
+        self._keeper = keeper
+        self._children = children
+        self._leases = 0
+        self._resting_until = 0.0
+        #: Set once the service is to end.
+        self.draining = False
+        #: Attempts of all workers, also of those that are gone, and how they ended.
+        self.succeeded = 0
+        self.failed = 0
+        self.lost = 0
+        #: Outcomes that came after their lease had ended.
+        self.late = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts under way."""
+        return sum(len(worker.holds) for worker in self._children)
+
+    def lease(self, now: float) -> None:
+        """Lease what is due while a worker is free. ``now``: monotonic."""
+        if self.draining or now < self._resting_until:
+            return
+        workers = self._children.workers()
+        while workers:
+            worker = max(workers, key=lambda child: child.free)
+            if worker.free <= 0:
+                return
+            try:
+                task = self._keeper.lease()
+            except StoreFull as error:
+                log.error("deliveries rest: %s", error)
+                self._resting_until = now + REST
+                return
+            if task is None:
+                return
+            self._leases += 1
+            worker.holds[self._leases] = Hold(task, task.attempts)
+            worker.peer.send(Lease(self._leases, task.id, task.attempts, task.spec))
+
+    def ended(self, worker: Child, message: Ended) -> None:
+        """A worker reports an outcome. One that comes too late changes nothing."""
+        hold = worker.holds.pop(message.lease, None)
+        if hold is None or not self._is_held(hold):
+            self.late += 1
+            log.warning(
+                "late outcome ignored",
+                extra=fields(child=worker.name, lease=message.lease),
+            )
+            return
+        worker.busy += message.duration
+        if message.ok:
+            worker.succeeded += 1
+            self.succeeded += 1
+        else:
+            worker.failed += 1
+            self.failed += 1
+        outcome = Outcome(message.ok, message.status, message.error)
+        self._keeper.conclude(hold.task, outcome)
+
+    def lose(self, worker: Child, reason: str) -> None:
+        """A worker is gone: what it held goes back at once."""
+        for hold in worker.holds.values():
+            if self._is_held(hold):
+                self.lost += 1
+                self._keeper.lose(hold.task, reason)
+        worker.holds.clear()
+
+    def due_at(self, now: float) -> float:
+        """When ``lease`` will have something to do, monotonic seconds."""
+        keeper = self._keeper
+        if self.draining or keeper.queue.paused:
+            return float("inf")
+        if not any(worker.free > 0 for worker in self._children.workers()):
+            return float("inf")
+        task = keeper.queue.next_waiting()
+        if task is None:
+            return float("inf")
+        return max(now + task.eta - keeper.clock.now(), self._resting_until)
+
+    def _is_held(self, hold: Hold) -> bool:
+        task = hold.task
+        return task.state is State.LEASED and task.attempts == hold.attempt

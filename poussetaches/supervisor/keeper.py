@@ -1,0 +1,144 @@
+"""The keeper: keeps the queue and its store in step. Only it has hands on both.
+
+Each method decides, appends, applies. Nothing may be answered or sent before ``commit``
+has returned; the loop calls it once per tick, for everything that happened in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+
+from poussetaches.log import fields
+from poussetaches.model import decisions
+from poussetaches.model.decisions import Outcome, Policy, Submission
+from poussetaches.model.events import Died, Event, Paused, Resumed, Unscheduled
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import Task
+from poussetaches.store.disk import Store
+from poussetaches.supervisor.clock import Clock
+
+log = logging.getLogger(__name__)
+
+#: Room kept free for each live task, bytes: enough to lease and to end it.
+ROOM_PER_TASK = 256
+
+
+class Keeper:
+    """``ends_room``: bytes that the ends of all attempts in flight may need at most.
+
+    A full disk therefore refuses pushes first, leases later, and ends never.
+    """
+
+    def __init__(
+        self,
+        queue: TaskQueue,
+        store: Store,
+        clock: Clock,
+        policy: Policy,
+        *,
+        ends_room: int,
+    ) -> None:
+        self.queue = queue
+        self.store = store
+        self.clock = clock
+        self._policy = policy
+        self._ends_room = ends_room
+        self._random = random.Random()
+
+    def push(self, submission: Submission) -> None:
+        """Accept a push. Raises InvalidInput or StoreFull, having changed nothing."""
+        events = decisions.push(self.queue, submission, self.clock.now(), self._policy)
+        room = self._ends_room + ROOM_PER_TASK * len(self.queue.tasks)
+        self._record(events, spare=room)
+
+    def lease(self) -> Task | None:
+        """Begin the attempt that is due, if one is. Raises StoreFull."""
+        event = decisions.lease(self.queue, self.clock.now())
+        if event is None:
+            return None
+        self._record([event], spare=self._ends_room)
+        return self.queue.tasks[event.id]
+
+    def conclude(self, task: Task, outcome: Outcome) -> None:
+        """An attempt brought ``outcome``."""
+        now, draw = self.clock.now(), self._random.random()
+        policy = self._policy
+        events = decisions.conclude(self.queue, task, outcome, now, draw, policy)
+        self._record(events)
+        self._tell(task, outcome, events)
+
+    def lose(self, task: Task, reason: str) -> None:
+        """The worker that held ``task`` is gone."""
+        now = self.clock.now()
+        events = decisions.lose(self.queue, task, reason, now, self._policy)
+        self._record(events)
+        log.warning(
+            "attempt lost", extra=fields(task=task.id, attempt=task.attempts, why=reason)
+        )
+
+    def recover(self) -> int:
+        """Take back what was in flight when the service stopped; returns how many."""
+        count = 0
+        now = self.clock.now()
+        for events in decisions.recover(self.queue, now, self._policy):
+            self._record(events)
+            count += 1
+        return count
+
+    def pause(self) -> None:
+        """Lease nothing from now on."""
+        if not self.queue.paused:
+            self._record([Paused(self.clock.now())])
+            log.info("paused")
+
+    def resume(self) -> None:
+        """Lease again."""
+        if self.queue.paused:
+            self._record([Resumed(self.clock.now())])
+            log.info("resumed")
+
+    def unschedule(self) -> int:
+        """Drop every schedule; returns how many there were."""
+        count = len(self.queue.schedules)
+        self._record(decisions.unschedule(self.queue, self.clock.now()))
+        log.info("schedules dropped", extra=fields(count=count))
+        return count
+
+    def watch_clock(self) -> None:
+        """Follow the wall clock, if it was set."""
+        if self.clock.stepped(self.queue.skew):
+            before, skew = self.queue.skew, self.clock.skew()
+            now = self.clock.now()
+            self._record(decisions.step_clock(self.queue, skew, now, self._policy))
+            log.warning("the wall clock was set", extra=fields(seconds=skew - before))
+
+    def commit(self) -> None:
+        """Make durable what was decided since the last commit. Raises OSError."""
+        self.store.commit()
+
+    def _record(self, events: list[Event], *, spare: int = 0) -> None:
+        if events:
+            self.store.append(events, spare=spare)
+        for event in events:
+            self.queue.apply(event)
+
+    def _tell(self, task: Task, outcome: Outcome, events: list[Event]) -> None:
+        if any(isinstance(event, Unscheduled) for event in events):
+            log.error("schedule dropped: no run can follow", extra=fields(task=task.id))
+        if outcome.ok:
+            if log.isEnabledFor(logging.DEBUG):
+                told = fields(task=task.id, attempt=task.attempts)
+                log.debug("succeeded", extra=told)
+            return
+        dead = isinstance(events[0], Died)
+        log.log(
+            logging.WARNING if dead else logging.INFO,
+            "dead" if dead else "attempt failed",
+            extra=fields(
+                task=task.id,
+                attempt=task.attempts,
+                status=outcome.status,
+                error=outcome.error[:200].decode("utf-8", "replace"),
+            ),
+        )

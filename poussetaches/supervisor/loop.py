@@ -1,0 +1,238 @@
+"""The supervisor's loop.
+
+One tick: take what arrived, lease what is due, commit once, send. Then sleep until
+exactly the next due moment or the next byte. There is no polling anywhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import signal
+import time
+
+from poussetaches.channel.messages import Configure, Stop
+from poussetaches.config import Config
+from poussetaches.errors import ChannelError, StartupError
+from poussetaches.log import fields
+from poussetaches.supervisor.children import Child, Children
+from poussetaches.supervisor.dispatch import Dispatch
+from poussetaches.supervisor.dumper import Dumper
+from poussetaches.supervisor.handlers import Handlers
+from poussetaches.supervisor.keeper import Keeper
+from poussetaches.supervisor.signals import Signals
+from poussetaches.supervisor.stats import Stats
+from poussetaches.supervisor.systemd import notify
+
+log = logging.getLogger(__name__)
+
+#: How long children may take to leave when they are told to, seconds.
+STOP_TIMEOUT = 5.0
+NEVER = float("inf")
+
+
+class Supervisor:
+    """Everything together. ``run`` it once; it returns when the service has ended."""
+
+    def __init__(
+        self, config: Config, keeper: Keeper, children: Children, signals: Signals
+    ) -> None:
+        now = time.monotonic()
+        self._config = config
+        self._keeper = keeper
+        self._children = children
+        self._signals = signals
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(signals, selectors.EVENT_READ)
+        self._dispatch = Dispatch(keeper, children)
+        self._dumper = Dumper(
+            keeper,
+            interval=config.dump_interval,
+            now=now,
+            close_sockets=self._close_sockets,
+        )
+        stats = Stats(keeper, children, self._dispatch, self._dumper, started_at=now)
+        self._handlers = Handlers(keeper, self._dispatch, stats)
+        #: Whether every child has been ready once.
+        self._started = False
+        self._stopping = False
+        #: When the present step of ending is over, whatever is left; monotonic seconds.
+        self._patience = NEVER
+        self._sync_at = NEVER
+
+    def run(self) -> None:
+        """Serve until a signal ends it.
+
+        Raises StartupError if a child cannot start, OSError if the store fails: nothing
+        that was not on disk has been acknowledged then.
+        """
+        try:
+            self._fill(time.monotonic())
+            while len(self._children) or not self._stopping:
+                for key, mask in self._selector.select(self._sleep(time.monotonic())):
+                    if key.data is None:
+                        self._heed_signals()
+                    elif mask & selectors.EVENT_READ:
+                        self._receive(key.data)
+                self._tick(time.monotonic())
+        finally:
+            self._dumper.abandon()
+            for child in self._children:
+                self._children.remove(child, time.monotonic())
+        self._keeper.store.close()
+
+    # --- one tick ---------------------------------------------------------------------
+
+    def _tick(self, now: float) -> None:
+        self._keeper.watch_clock()
+        for child in self._children.silent(now):
+            self._part_with(child, "it was silent")
+        self._dispatch.lease(now)
+        self._keeper.commit()
+        for child in self._children:
+            self._flush(child)
+        self._sync(now)
+        if self._dumper.due_at() <= now and not self._dispatch.draining:
+            self._dumper.begin(now)
+        if not self._stopping:
+            self._fill(now)
+        self._end_if_due(now)
+
+    def _sleep(self, now: float) -> float | None:
+        """Seconds until the next thing is due; None: only a byte can bring one."""
+        moment = min(
+            self._dispatch.due_at(now),
+            self._children.next_deadline() if not self._stopping else NEVER,
+            self._dumper.due_at() if not self._dispatch.draining else NEVER,
+            self._sync_at,
+            self._patience,
+        )
+        return None if moment == NEVER else max(0.0, moment - now)
+
+    def _sync(self, now: float) -> None:
+        store = self._keeper.store
+        if not store.wants_sync:
+            return
+        if self._sync_at == NEVER:
+            self._sync_at = now + self._config.sync_interval
+        elif self._sync_at <= now:
+            store.sync()
+            self._sync_at = NEVER
+
+    # --- children ---------------------------------------------------------------------
+
+    def _fill(self, now: float) -> None:
+        for child in self._children.fill(now):
+            self._selector.register(child.peer, selectors.EVENT_READ, child)
+            child.peer.send(Configure(self._config.to_wire()))
+            self._flush(child)
+            log.info(
+                "child started",
+                extra=fields(child=child.name, process=child.process.pid),
+            )
+
+    def _receive(self, child: Child) -> None:
+        try:
+            messages = child.peer.receive()
+            child.last_heard = time.monotonic()
+            for message in messages:
+                self._handlers.handle(child, message)
+        except ChannelError as error:
+            self._part_with(child, error.message)
+        except (TypeError, ValueError, KeyError):
+            # One child's nonsense must not end the others; the traceback says whose.
+            log.exception("a message of %s makes no sense", child.name)
+            self._part_with(child, "it sent nonsense")
+        if not self._started and self._children.complete():
+            self._begin_service()
+
+    def _part_with(self, child: Child, why: str) -> None:
+        self._selector.unregister(child.peer)
+        ending = self._children.remove(child, time.monotonic())
+        if self._stopping:
+            reason = "the service stopped during the attempt"
+        else:
+            reason = f"the worker ended during the attempt ({ending})"
+            log.warning(
+                "child ended",
+                extra=fields(child=child.name, how=ending, why=child.reason or why),
+            )
+        self._dispatch.lose(child, reason)
+        if not self._started and not self._stopping:
+            raise StartupError(
+                f"{child.name} cannot start: {child.reason or ending}"
+            )
+
+    def _flush(self, child: Child) -> None:
+        try:
+            done = child.peer.flush()
+        except ChannelError:
+            return  # reading from it will say the same, after what it still had to say
+        events = selectors.EVENT_READ | (0 if done else selectors.EVENT_WRITE)
+        if self._selector.get_key(child.peer).events != events:
+            self._selector.modify(child.peer, events, child)
+
+    def _begin_service(self) -> None:
+        self._started = True
+        queue = self._keeper.queue
+        log.info(
+            "ready",
+            extra=fields(
+                waiting=queue.waiting,
+                dead=len(queue.dead),
+                schedules=len(queue.schedules),
+                paused=queue.paused,
+            ),
+        )
+        notify("READY=1", f"STATUS=serving {self._config.bind}")
+
+    def _close_sockets(self) -> None:
+        """In the dump writer: it must not keep channels alive that end with us."""
+        self._selector.close()
+        for child in self._children:
+            child.peer.close()
+        self._children.close_listener()
+
+    # --- ending -----------------------------------------------------------------------
+
+    def _heed_signals(self) -> None:
+        for number in self._signals.arrived():
+            if number == signal.SIGCHLD:
+                # Other children are missed when their channel ends.
+                self._dumper.reap(time.monotonic())
+                continue
+            name = signal.Signals(number).name
+            if not self._dispatch.draining:
+                log.info("stopping", extra=fields(signal=name))
+                self._drain()
+            else:
+                log.warning("stopping now", extra=fields(signal=name))
+                self._stop()
+                self._patience = 0.0
+
+    def _drain(self) -> None:
+        """Begin no attempt any more, let those under way end. Pushes are still taken."""
+        notify("STOPPING=1")
+        self._dispatch.draining = True
+        self._patience = time.monotonic() + self._config.drain_timeout
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._patience = time.monotonic() + STOP_TIMEOUT
+        for child in self._children:
+            child.peer.send(Stop())
+            self._flush(child)
+
+    def _end_if_due(self, now: float) -> None:
+        if self._stopping:
+            if self._patience <= now:
+                self._children.kill(list(self._children))
+                self._patience = NEVER
+        elif self._dispatch.draining:
+            left = self._dispatch.in_flight
+            if left == 0 or self._patience <= now:
+                if left:
+                    log.warning(
+                        "handing back what is unfinished", extra=fields(attempts=left)
+                    )
+                self._stop()

@@ -1,0 +1,89 @@
+"""Putting the service together, in the order in which it can be undone."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import time
+
+from poussetaches.config import Config
+from poussetaches.errors import StoreError
+from poussetaches.log import fields
+from poussetaches.model.backoff import DEFAULT
+from poussetaches.model.decisions import Policy
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.rules import Rules
+from poussetaches.store.disk import Store
+from poussetaches.store.recovery import Recovered
+from poussetaches.supervisor.children import Children
+from poussetaches.supervisor.clock import Clock
+from poussetaches.supervisor.keeper import Keeper
+from poussetaches.supervisor.listener import listen
+from poussetaches.supervisor.loop import Supervisor
+from poussetaches.supervisor.signals import Signals
+
+log = logging.getLogger(__name__)
+
+#: How long a start waits for the lock and the port of a service that has just ended (or
+#: was killed, and its children have yet to notice), seconds.
+PATIENCE = 5.0
+#: What the end of an attempt needs on disk beyond the answer it keeps, bytes.
+END_SIZE = 512
+
+
+def serve(config: Config) -> None:
+    """Run the service; returns when it was asked to stop and has.
+
+    Raises PousseTachesError (a sentence for people) if it cannot start, OSError if the
+    store fails under it.
+    """
+    queue = TaskQueue(retain_succeeded=config.retain_succeeded)
+    began = time.monotonic()
+    signals = Signals()
+    store, recovered = _open_store(config, queue)
+    listener = listen(config.bind.host, config.bind.port, patience=PATIENCE)
+    slots = config.workers * config.concurrency
+    keeper = Keeper(
+        queue,
+        store,
+        Clock(queue.skew),
+        Policy(DEFAULT, Rules(config.schedule_timezone)),
+        ends_room=slots * (config.max_response + END_SIZE),
+    )
+    lost = keeper.recover()
+    if recovered.torn:
+        log.warning("a torn tail was cut off", extra=fields(bytes=recovered.torn))
+    log.info(
+        "recovered",
+        extra=fields(
+            tasks=len(queue.tasks),
+            records=recovered.records,
+            in_flight=lost,
+            seconds=round(time.monotonic() - began, 3),
+        ),
+    )
+    if config.start_paused:
+        keeper.pause()
+    keeper.commit()
+    # What was recovered lives long: no collection needs to look at it again.
+    gc.collect()
+    gc.freeze()
+    host, port = listener.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    log.info(f"listening on http://{host}:{port}")
+    children = Children(
+        listener, workers=config.workers, heartbeat_timeout=config.heartbeat_timeout
+    )
+    Supervisor(config, keeper, children, signals).run()
+    log.info("stopped", extra=fields(waiting=queue.waiting))
+
+
+def _open_store(config: Config, queue: TaskQueue) -> tuple[Store, Recovered]:
+    directory = os.fspath(config.data_dir)
+    try:
+        return Store.open(directory, config.durability, queue, patience=PATIENCE)
+    except OSError as error:
+        raise StoreError(
+            f"data_dir: cannot use {directory}: {error.strerror}"
+        ) from error

@@ -1,0 +1,100 @@
+"""What the service knows of itself, as plain values (times for the public: wall clock)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import poussetaches
+from poussetaches import usage
+from poussetaches.model.listing import oldest_due
+from poussetaches.supervisor.children import Child, Children
+from poussetaches.supervisor.dispatch import Dispatch
+from poussetaches.supervisor.dumper import Dumper
+from poussetaches.supervisor.keeper import Keeper
+
+
+class Stats:
+    """Gathers the numbers from those who keep them. ``started_at``: monotonic."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        children: Children,
+        dispatch: Dispatch,
+        dumper: Dumper,
+        *,
+        started_at: float,
+    ) -> None:
+        self._keeper = keeper
+        self._children = children
+        self._dispatch = dispatch
+        self._dumper = dumper
+        self._started_at = started_at
+
+    def status(self, now: float) -> dict[str, Any]:
+        """The short answer: is it alive, does work move? ``now``: monotonic."""
+        queue = self._keeper.queue
+        timeline = self._keeper.clock.now()
+        oldest = oldest_due(queue, timeline)
+        return {
+            "in_flight": len(queue.leased),
+            "paused": queue.paused,
+            "version": poussetaches.__version__,
+            "uptime": round(now - self._started_at, 3),
+            "workers": len(self._children.workers()),
+            "waiting": queue.waiting,
+            "succeeded": queue.counts.succeeded,
+            "dead": queue.counts.dead,
+            "cancelled": queue.counts.cancelled,
+            "accepted": queue.counts.accepted,
+            "oldest_due": (
+                None
+                if oldest is None
+                else {"id": oldest.id, "seconds": round(timeline - oldest.eta, 3)}
+            ),
+        }
+
+    def everything(self, now: float) -> dict[str, Any]:
+        """The whole picture, per child and in total. ``now``: monotonic."""
+        queue, store = self._keeper.queue, self._keeper.store
+        return {
+            **self.status(now),
+            "accounting_difference": queue.difference(),
+            "schedules": len(queue.schedules),
+            "kept": {"succeeded": len(queue.succeeded), "dead": len(queue.dead)},
+            "attempts": {
+                "succeeded": self._dispatch.succeeded,
+                "failed": self._dispatch.failed,
+                "lost": self._dispatch.lost,
+                "late": self._dispatch.late,
+            },
+            "store": {
+                "generation": store.generation,
+                "journal_bytes": store.journal_size,
+                "last_dump_seconds": self._dumper.duration,
+            },
+            "supervisor": {
+                "pid": os.getpid(),
+                "memory": usage.memory(),
+                "cpu": usage.cpu(),
+            },
+            "restarts": self._children.restarts,
+            "children": [_child(child, now) for child in self._children],
+        }
+
+
+def _child(child: Child, now: float) -> dict[str, Any]:
+    return {
+        "name": child.name,
+        "pid": child.process.pid,
+        "ready": child.ready,
+        "uptime": round(now - child.started_at, 3),
+        "memory": child.memory,
+        "cpu": child.cpu,
+        "slots": child.slots,
+        "in_flight": len(child.holds),
+        "succeeded": child.succeeded,
+        "failed": child.failed,
+        "busy": round(child.busy, 3),
+    }

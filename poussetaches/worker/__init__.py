@@ -1,0 +1,1 @@
+"""The worker: leases tasks from the supervisor, pushes each to its target, reports."""

@@ -1,0 +1,176 @@
+"""One HTTP/1.1 exchange: a request out, its answer back, or a :class:`TransportError`.
+Used by the worker process only, under gevent.
+
+What a delivery relies on:
+
+- One deadline covers all of it, from the resolver to the last byte of the answer.
+- The request is on the wire at most once. It is sent again, on a new connection, only if
+  a kept connection took none of its bytes.
+- Nothing is followed, inflated, or read from the environment: a redirect is an answer, a
+  compressed body stays compressed, there are no proxies and no ``.netrc``.
+- What a target can make us hold is bounded: by ``max_response``, and in ``reply.py``.
+- However it ends, by deadline, by kill or by error, its connection is closed or pooled.
+"""
+
+from __future__ import annotations
+
+import gevent
+from gevent.ssl import SSLContext, SSLError
+
+from poussetaches.model.request_head import Headers, encode_head
+from poussetaches.model.target import Target
+from poussetaches.worker.connections import Connection, IdlePool, TransportError
+from poussetaches.worker.dialer import Dialer, Resolve, resolve
+from poussetaches.worker.reply import Answer, Reply
+
+__all__ = ["Answer", "Transport", "TransportError"]
+
+#: Bytes asked of the kernel at once. A whole TLS record (16 KiB) has to fit: what is left
+#: of one waits in the TLS layer, where no event loop sees it.
+_RECEIVE = 65536
+#: Bytes of the body that leave together with the head.
+_JOINED = 65536
+
+
+class _Expired(BaseException):
+    """Thrown into a request whose time is up; like a gevent.Timeout, which does the same
+    for three times the cost, no ``except Exception`` on the way may stop it."""
+
+
+class Transport:
+    """Sends requests, and keeps connections for the next one. One per worker process."""
+
+    def __init__(
+        self,
+        *,
+        max_response: int,
+        idle_timeout: float = 10.0,
+        connect_timeout: float = 10.0,
+        max_idle: int = 256,
+        resolve: Resolve = resolve,
+        ssl_context: SSLContext | None = None,
+    ) -> None:
+        """*max_response* is in bytes, the timeouts in seconds; *max_idle* connections are
+        kept over all origins. TLS is verified against the system's certificates, unless
+        *ssl_context* says otherwise."""
+        self._max_response = max_response
+        self._idle = IdlePool(idle_timeout=idle_timeout, max_idle=max_idle)
+        self._dialer = Dialer(
+            connect_timeout=connect_timeout, resolve=resolve, ssl_context=ssl_context
+        )
+
+    def request(
+        self,
+        target: Target,
+        method: str,
+        headers: Headers,
+        body: bytes,
+        *,
+        timeout: float,
+    ) -> Answer:
+        """One exchange with *target* within *timeout* seconds.
+
+        Raises :class:`TransportError`; or :class:`InvalidInput` for a method or header
+        that cannot be sent.
+        """
+        head = encode_head(method, target, headers, len(body))
+        expired = _Expired()
+        deadline = gevent.get_hub().loop.timer(timeout)
+        deadline.start(gevent.getcurrent().throw, expired)
+        try:
+            return self._exchange(target, method, head, body, timeout)
+        except _Expired as caught:
+            if caught is not expired:
+                raise
+            raise TransportError(
+                "timeout",
+                f"no complete answer from {target.host_header} within {timeout:g} s",
+            ) from None
+        finally:
+            deadline.close()
+
+    def close(self) -> None:
+        """Close the idle connections. Requests under way end as they would have."""
+        self._idle.close()
+
+    def _exchange(
+        self, target: Target, method: str, head: bytes, body: bytes, timeout: float
+    ) -> Answer:
+        reply = Reply(target, self._max_response, has_body=method != "HEAD")
+        first = head + body[:_JOINED]
+        connection, sent = self._begin(target, first, timeout)
+        try:
+            if sent == len(first) and len(body) <= _JOINED:
+                all_sent = True
+            else:
+                rest = memoryview(body)[_JOINED:]
+                all_sent = _send(connection, first[sent:], rest, reply)
+            while not reply.finished:
+                connection.wait_readable()
+                _pull(connection, reply)
+        except BaseException:
+            connection.close()
+            raise
+        if all_sent and reply.keep_alive:
+            self._idle.give(connection)
+        else:
+            connection.close()
+        return reply.answer()
+
+    def _begin(
+        self, target: Target, first: bytes, timeout: float
+    ) -> tuple[Connection, int]:
+        """A connection, and how many bytes of *first* it has already taken."""
+        connection = self._idle.take(target.origin)
+        if connection is not None:
+            try:
+                return connection, connection.send(first)
+            except OSError as error:
+                connection.close()
+                # A failed TLS write may have passed some of it to the kernel.
+                if target.scheme == "https":
+                    raise _broken(target, error) from error
+        return self._dialer.dial(target, timeout), 0
+
+
+def _send(connection: Connection, first: bytes, rest: memoryview, reply: Reply) -> bool:
+    """Send all, taking in what comes back meanwhile: a target that answers while it still
+    reads, and waits for us to read, must not wait for ever. False if the answer made the
+    rest needless, or the connection takes no more; an answer may still be in it."""
+    for piece in (memoryview(first), rest):
+        left = piece
+        while left:
+            try:
+                sent = connection.send(left)
+            except OSError:
+                return False
+            left = left[sent:]
+            if not sent:
+                connection.wait_readable_or_writable()
+                _pull(connection, reply)
+                if reply.finished:
+                    return False
+    return True
+
+
+def _pull(connection: Connection, reply: Reply) -> None:
+    """Hand what has arrived, if anything has, to *reply*."""
+    try:
+        data = connection.receive(_RECEIVE)
+    except OSError as error:
+        raise _broken(reply.target, error) from error
+    if data is None:
+        return
+    if data:
+        reply.feed(data)
+    else:
+        reply.end()
+
+
+def _broken(target: Target, error: OSError) -> TransportError:
+    kind = "tls" if isinstance(error, SSLError) else "reset"
+    return TransportError(
+        kind,
+        f"the connection to {target.host_header} broke before its answer was complete: "
+        f"{error.strerror or error}",
+    )

@@ -1,0 +1,248 @@
+"""The application behind the port, called as WSGI says, with a scripted gateway."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import pytest
+
+from poussetaches.api.app import make_app, status_of
+from poussetaches.errors import (
+    ChannelError,
+    InvalidInput,
+    PousseTachesError,
+    StoreFull,
+    TooLarge,
+)
+from poussetaches.model.rules import Rules
+from poussetaches.model.task import Spec
+from poussetaches.schema import PushRequest, TaskView
+
+
+class Gateway:
+    """Remembers what was asked of it, and answers as told."""
+
+    def __init__(self) -> None:
+        self.rules = Rules("UTC")
+        self.asked: list[tuple[Any, ...]] = []
+        self.error: PousseTachesError | None = None
+        self.tasks: list[TaskView] = []
+
+    def push(self, request: PushRequest) -> str:
+        self._note("push", request)
+        return request.id
+
+    def status(self) -> dict[str, Any]:
+        self._note("status")
+        return {"in_flight": 0, "paused": False}
+
+    def stats(self) -> dict[str, Any]:
+        self._note("stats")
+        return {"in_flight": 0}
+
+    def page(
+        self, which: str, *, limit: int, cursor: str | None
+    ) -> tuple[list[TaskView], int, str | None]:
+        self._note("page", which, limit, cursor)
+        return self.tasks, len(self.tasks), "next"
+
+    def pause(self) -> None:
+        self._note("pause")
+
+    def resume(self) -> None:
+        self._note("resume")
+
+    def unschedule(self) -> None:
+        self._note("unschedule")
+
+    def _note(self, *asked: Any) -> None:
+        if self.error is not None:
+            raise self.error
+        self.asked.append(asked)
+
+
+class Answer:
+    def __init__(self, status: str, headers: list[tuple[str, str]], body: bytes):
+        self.status = int(status.split()[0])
+        self.headers = {name.lower(): value for name, value in headers}
+        self.body = body
+
+    @property
+    def json(self) -> Any:
+        assert self.headers["content-type"] == "application/json"
+        return json.loads(self.body)
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+def ask(gateway: Gateway) -> Iterator[Ask]:
+    app = validator(make_app(gateway))  # type: ignore[arg-type]
+
+    def ask(method: str, path: str, body: bytes = b"", query: str = "") -> Answer:
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "CONTENT_LENGTH": str(len(body)),
+        }
+        setup_testing_defaults(environ)
+        environ["wsgi.input"] = io.BytesIO(body)
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[Any], exc: Any = None) -> Any:
+            started[:] = [status, headers]
+            return lambda data: None
+
+        chunks = app(environ, start_response)
+        try:
+            content = b"".join(chunks)
+        finally:
+            chunks.close()  # type: ignore[attr-defined]
+        return Answer(started[0], started[1], content)
+
+    yield ask
+
+
+def test_a_push_is_created_with_its_id_in_the_header(
+    ask: Ask, gateway: Gateway
+) -> None:
+    answer = ask("POST", "/", b'{"url": "http://a/", "payload": "bG9s"}')
+    assert (answer.status, answer.body) == (201, b"")
+    [(_, request)] = gateway.asked
+    assert request.spec == Spec("http://a/", b"lol", 200)
+    assert answer.headers["poussetaches-task-id"] == request.id
+
+
+@pytest.mark.parametrize("which", ["waiting", "success", "dead", "cron"])
+def test_each_list_is_a_page_of_tasks(ask: Ask, gateway: Gateway, which: str) -> None:
+    spec = Spec("http://a/", b"x", 200)
+    gateway.tasks = [
+        TaskView("b" * 32, spec, "", 0.0, 1.0, 2, 0.0, None, 0, "waiting")
+    ]
+    page = ask("GET", f"/{which}", query="limit=3&cursor=1.0,2").json
+    assert [task["id"] for task in page["tasks"]] == ["b" * 32]
+    assert (page["total"], page["cursor"]) == (1, "next")
+    assert gateway.asked == [("page", which, 3, "1.0,2")]
+
+
+def test_an_empty_list_is_empty_and_not_null(ask: Ask) -> None:
+    assert ask("GET", "/waiting").json["tasks"] == []
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "1001", "²", "1.5", ""])
+def test_a_limit_that_makes_no_sense_is_refused(ask: Ask, limit: str) -> None:
+    answer = ask("GET", "/waiting", query=f"limit={limit}")
+    assert answer.status == 400
+    assert answer.json["error"]["field"] == "limit"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "asked"),
+    [
+        ("POST", "/pause", "pause"),
+        ("POST", "/resume", "resume"),
+        ("DELETE", "/cron", "unschedule"),
+    ],
+)
+def test_steering_answers_200_with_nothing(
+    ask: Ask, gateway: Gateway, method: str, path: str, asked: str
+) -> None:
+    answer = ask(method, path)
+    assert (answer.status, answer.body) == (200, b"")
+    assert gateway.asked == [(asked,)]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/waiting/", "//", "/cron/x", "/%ff", "/é", "/tasks"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_unknown_path_is_404(
+    ask: Ask, gateway: Gateway, method: str, path: str
+) -> None:
+    answer = ask(method, path.encode().decode("latin-1"))
+    assert answer.status == 404
+    assert answer.json["error"]["code"] == "not_found"
+    assert gateway.asked == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/", "GET,POST"),
+        ("DELETE", "/", "GET,POST"),
+        ("POST", "/waiting", "GET"),
+        ("PUT", "/cron", "DELETE,GET"),
+        ("GET", "/pause", "POST"),
+        ("GET", "/resume", "POST"),
+        ("POST", "/stats", "GET"),
+    ],
+)
+def test_a_wrong_method_is_405_and_says_which_are_right(
+    ask: Ask, gateway: Gateway, method: str, path: str, allowed: str
+) -> None:
+    answer = ask(method, path)
+    assert answer.status == 405
+    assert answer.json["error"]["code"] == "method_not_allowed"
+    assert answer.headers["allow"] == allowed
+    assert gateway.asked == []
+
+
+def test_a_refusal_names_code_message_and_field(ask: Ask) -> None:
+    answer = ask("POST", "/", b'{"url": "http://a/", "expected": "200"}')
+    assert answer.status == 400
+    error = answer.json["error"]
+    assert sorted(error) == ["code", "field", "message"]
+    assert (error["code"], error["field"]) == ("invalid", "expected")
+
+
+def test_a_full_disk_is_503_with_retry_after(ask: Ask, gateway: Gateway) -> None:
+    gateway.error = StoreFull("no room", retry_after=10)
+    answer = ask("POST", "/", b'{"url": "http://a/"}')
+    assert answer.status == 503
+    assert answer.headers["retry-after"] == "10"
+    assert answer.json["error"]["code"] == "store_full"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InvalidInput("x"), 400),
+        (TooLarge("x"), 413),
+        (StoreFull("x"), 503),
+        (ChannelError("x"), 500),
+    ],
+)
+def test_every_error_has_its_status(error: PousseTachesError, status: int) -> None:
+    assert status_of(error) == status
+
+
+def test_a_bug_of_ours_is_a_500_in_json_too(
+    ask: Ask, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> dict[str, Any]:
+        raise RuntimeError("secret detail")
+
+    gateway.status = broken  # type: ignore[method-assign]
+    answer = ask("GET", "/")
+    assert answer.status == 500
+    assert "secret detail" not in answer.body.decode()
+    assert answer.json["error"]["code"] == "error"
+
+
+def test_the_status_is_one_line_of_json(ask: Ask) -> None:
+    answer = ask("GET", "/")
+    assert answer.json == {"in_flight": 0, "paused": False}
+    assert answer.body.endswith(b"}\n")
