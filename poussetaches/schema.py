@@ -25,6 +25,9 @@ from poussetaches.model.task import Spec
 #: A delay of a hundred years either way is a mistake; minutes.
 LONGEST_DELAY = 100 * 366 * 24 * 60
 
+#: More retries than that are as good as for ever (-1), and no sensible number.
+MOST_RETRIES = 1_000_000
+
 #: A status that can be waited for: any that ends an exchange.
 FIRST_STATUS, LAST_STATUS = 200, 599
 
@@ -42,6 +45,10 @@ class PushBody(msgspec.Struct, forbid_unknown_fields=True):
     schedule: str | None = ""
     #: Minutes.
     delay: int | None = 0
+    #: Seconds; only where ``delay`` says nothing.
+    countdown: float | None = None
+    #: How many attempts may follow the first one, -1: any number; null: the backoff's.
+    max_retries: Annotated[int, msgspec.Meta(ge=-1, le=MOST_RETRIES)] | None = None
 
 
 class PushRequest(NamedTuple):
@@ -53,6 +60,7 @@ class PushRequest(NamedTuple):
     #: Seconds.
     delay: float
     schedule: str
+    max_retries: int | None = None
 
 
 class TaskView(NamedTuple):
@@ -82,18 +90,14 @@ def parse_push(body: bytes, rules: Rules) -> PushRequest:
     _checked_target(given.url)
     payload = _payload(given.payload)
     spec = Spec(given.url, payload, _expected(given.expected))
-    delay = given.delay or 0
-    if abs(delay) > LONGEST_DELAY:
-        raise InvalidInput(
-            f"delay: {delay} minutes is more than a hundred years", field="delay"
-        )
+    delay = _delay(given.delay or 0, given.countdown)
     schedule = given.schedule or ""
     if schedule:
         rules.check(schedule)
         id = schedule_id(given.url, payload, schedule)
     else:
         id = os.urandom(16).hex()
-    return PushRequest(id, spec, delay * 60.0, schedule)
+    return PushRequest(id, spec, delay, schedule, given.max_retries)
 
 
 def task_json(task: TaskView) -> dict[str, Any]:
@@ -194,6 +198,27 @@ def _expected(given: int | None) -> int:
             field="expected",
         )
     return expected
+
+
+def _delay(minutes: int, seconds: float | None) -> float:
+    """Seconds, whichever field they were given in."""
+    if seconds is None:
+        if abs(minutes) > LONGEST_DELAY:
+            raise InvalidInput(
+                f"delay: {minutes} minutes is more than a hundred years", field="delay"
+            )
+        return minutes * 60.0
+    if minutes:
+        raise InvalidInput(
+            "countdown: cannot be together with delay, give one of them",
+            field="countdown",
+        )
+    if abs(seconds) > LONGEST_DELAY * 60:
+        raise InvalidInput(
+            f"countdown: {seconds:g} seconds is more than a hundred years",
+            field="countdown",
+        )
+    return seconds
 
 
 # --- writing -----------------------------------------------------------------------------

@@ -20,8 +20,10 @@ class Gateway:
 
     def push(self, request: PushRequest) -> str:
         """Submit a task; returns its id when it is on disk."""
-        id, spec, delay, schedule = request
-        answered: str = self._channel.push(id, seal(spec), delay, schedule)
+        id, spec, delay, schedule, max_retries = request
+        answered: str = self._channel.push(
+            id, seal(spec), delay, schedule, max_retries
+        )
         return answered
 
     def status(self) -> dict[str, Any]:

@@ -99,10 +99,17 @@ class Channel:
         self._outbox.append(message)
         self._wake.set()
 
-    def push(self, id: str, spec: bytes, delay: float, schedule: str) -> Any:
+    def push(
+        self,
+        id: str,
+        spec: bytes,
+        delay: float,
+        schedule: str,
+        max_retries: int | None = None,
+    ) -> Any:
         """Submit a task; returns when it is on disk. Raises what the supervisor says."""
         number = self._next_number()
-        return self._ask(Push(number, id, spec, delay, schedule))
+        return self._ask(Push(number, id, spec, delay, schedule, max_retries))
 
     def call(self, verb: str, **arguments: Any) -> Any:
         """Ask the supervisor. Raises what it says, or Unavailable if it is gone."""

@@ -46,6 +46,7 @@ class Push(NamedTuple):
     spec: bytes
     delay: float
     schedule: str
+    max_retries: int | None = None
 
 
 class Call(NamedTuple):

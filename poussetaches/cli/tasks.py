@@ -28,6 +28,12 @@ SHOWN = 50
     "--schedule", default="", help="Recur: '*/5 * * * *', '@every 1h', '@daily' ..."
 )
 @click.option("--delay", type=int, default=0, help="Minutes before the first attempt.")
+@click.option("--countdown", type=float, help="The same in seconds.")
+@click.option(
+    "--max-retries",
+    type=int,
+    help="Attempts that may follow the first one; -1: any number. [default: 10]",
+)
 def push(
     url: str,
     target: str,
@@ -35,6 +41,8 @@ def push(
     expected: int,
     schedule: str,
     delay: int,
+    countdown: float | None,
+    max_retries: int | None,
 ) -> None:
     """Push a task: PAYLOAD to the URL TARGET. Prints the task's id.
 
@@ -45,6 +53,8 @@ def push(
         "expected": expected,
         "schedule": schedule,
         "delay": delay,
+        "countdown": countdown,
+        "max_retries": max_retries,
     }
     if payload is not None:
         data = sys.stdin.buffer.read() if payload == "-" else payload.encode()

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+#: The ``max_retries`` of a task that never dies.
+FOR_EVER = -1
+
 
 class Backoff(NamedTuple):
     """One wait per failed attempt that may be followed by another."""
@@ -18,20 +21,27 @@ class Backoff(NamedTuple):
 
     @property
     def max_attempts(self) -> int:
-        """How many attempts a task gets in all, the first one included."""
+        """How many attempts a task without a limit of its own gets, the first included."""
         return len(self.waits) + 1
 
-    def wait(self, attempt: int, draw: float) -> float | None:
+    def wait(
+        self, attempt: int, draw: float, max_retries: int | None = None
+    ) -> float | None:
         """Seconds from the end of failed attempt ``attempt`` to the next one.
 
         ``attempt`` counts from 1; ``draw`` is drawn evenly from [0, 1). ``None`` means
-        that no attempt is left: the task is dead.
+        that no attempt is left: the task is dead. ``max_retries`` is a task's own limit:
+        how many attempts may follow its first one, or FOR_EVER. If there are more of
+        them than waits, the last wait repeats; without any wait there are none.
         """
         if attempt < 1:
             raise ValueError(f"attempts count from 1, not {attempt}")
-        if attempt >= self.max_attempts:
+        if max_retries is None:
+            max_retries = len(self.waits)
+        if not self.waits or (max_retries != FOR_EVER and attempt > max_retries):
             return None
-        return self.waits[attempt - 1] * (1 + self.jitter * (2 * draw - 1))
+        wait = self.waits[min(attempt, len(self.waits)) - 1]
+        return wait * (1 + self.jitter * (2 * draw - 1))
 
 
 #: The first ancestor's: 1 second to three days, ten waits and so eleven attempts. Its

@@ -42,6 +42,8 @@ class Submission(NamedTuple):
     delay: float = 0.0
     #: The text of the schedule, "" for a task that runs once.
     schedule: str = ""
+    #: How many attempts may follow the first one, or FOR_EVER; None: the backoff's.
+    max_retries: int | None = None
 
 
 class Outcome(NamedTuple):
@@ -66,12 +68,12 @@ def push(
     queue: TaskQueue, submission: Submission, now: float, policy: Policy
 ) -> list[Event]:
     """Accept a push. A schedule that exists already is left as it is: no events."""
-    id, spec, delay, schedule = submission
+    id, spec, delay, schedule, max_retries = submission
     if not schedule:
-        return [Pushed(id, now, now + delay, spec)]
+        return [Pushed(id, now, now + delay, spec, max_retries)]
     if id in queue.schedules:
         return []
-    events: list[Event] = [Scheduled(id, now, schedule, spec)]
+    events: list[Event] = [Scheduled(id, now, schedule, spec, max_retries)]
     if id not in queue.tasks:
         slot = policy.rules.first(schedule, now + queue.skew + delay)
         events.append(Recurred(id, now, slot, slot - queue.skew))
@@ -100,7 +102,7 @@ def conclude(
     if outcome.ok:
         done = Succeeded(task.id, now, task.attempts, outcome.status)
         return [done, *_recur(queue, task, now, policy)]
-    wait = policy.backoff.wait(task.attempts, draw)
+    wait = policy.backoff.wait(task.attempts, draw, task.max_retries)
     return _fail(queue, task, outcome, now, wait, policy)
 
 
@@ -110,11 +112,14 @@ def lose(
     """A worker is gone and nobody knows what its attempt brought.
 
     The attempt counts, so that a task that kills its workers dies in the end; the next
-    one need not wait, because the target did nothing wrong.
+    one need not wait, because the target did nothing wrong. Only a task that is allowed
+    more attempts than others waits then, or it would kill workers without a pause.
     """
     outcome = Outcome(False, NO_ANSWER, reason.encode())
-    last = policy.backoff.wait(task.attempts, 0.0) is None
-    return _fail(queue, task, outcome, now, None if last else 0.0, policy)
+    wait = policy.backoff.wait(task.attempts, 0.5, task.max_retries)
+    if wait is not None and task.attempts < policy.backoff.max_attempts:
+        wait = 0.0
+    return _fail(queue, task, outcome, now, wait, policy)
 
 
 def unschedule(queue: TaskQueue, now: float) -> list[Event]:

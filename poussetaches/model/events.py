@@ -21,6 +21,8 @@ class Pushed(NamedTuple):
     eta: float
     #: The sealed Spec.
     spec: bytes
+    #: How many attempts may follow the first one, or FOR_EVER; None: the backoff's.
+    max_retries: int | None = None
 
 
 class Scheduled(NamedTuple):
@@ -30,6 +32,8 @@ class Scheduled(NamedTuple):
     at: float
     text: str
     spec: bytes
+    #: Of each of its runs.
+    max_retries: int | None = None
 
 
 class Recurred(NamedTuple):

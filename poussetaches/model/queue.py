@@ -121,19 +121,21 @@ class TaskQueue:
 
     def _pushed(self, event: Pushed) -> None:
         next_state(self.tasks.get(event.id), event)
-        self._add(event.id, event.spec, "", 0.0, event.eta)
+        self._add(event.id, event.spec, "", 0.0, event.eta, event.max_retries)
 
     def _scheduled(self, event: Scheduled) -> None:
         if event.id in self.schedules:
             raise IllegalEvent(f"schedule {event.id} exists already")
-        self.schedules[event.id] = Schedule(event.id, event.text, event.spec)
+        id, _, text, spec, max_retries = event
+        self.schedules[id] = Schedule(id, text, spec, max_retries)
 
     def _recurred(self, event: Recurred) -> None:
         next_state(self.tasks.get(event.id), event)
         schedule = self.schedules.get(event.id)
         if schedule is None:
             raise IllegalEvent(f"there is no schedule {event.id} to recur")
-        self._add(event.id, schedule.spec, schedule.text, event.slot, event.eta)
+        id, _, slot, eta = event
+        self._add(id, schedule.spec, schedule.text, slot, eta, schedule.max_retries)
 
     def _unscheduled(self, event: Unscheduled) -> None:
         if self.schedules.pop(event.id, None) is None:
@@ -205,9 +207,15 @@ class TaskQueue:
     # --- shared by the mutators -------------------------------------------------------
 
     def _add(
-        self, id: str, spec: bytes, schedule: str, slot: float, eta: float
+        self,
+        id: str,
+        spec: bytes,
+        schedule: str,
+        slot: float,
+        eta: float,
+        max_retries: int | None,
     ) -> None:
-        task = Task(id, spec, schedule, slot, eta, 0)
+        task = Task(id, spec, schedule, slot, eta, 0, max_retries=max_retries)
         self.tasks[id] = task
         self.counts.accepted += 1
         self._enqueue(task)

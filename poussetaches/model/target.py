@@ -1,7 +1,7 @@
 """The target: the URL a task is pushed to, taken apart once and made safe for the wire.
 
 The api parses a URL to refuse it while the caller still listens, the worker parses the
-same text to deliver. Because both call :func:`parse_target`, whatever was accepted can be
+same text to deliver. Both call :func:`parse_target`, so whatever was accepted can be
 written into a request line: it is ASCII, without spaces, CR or LF. Pure: no I/O.
 
 What is *not* decided here is whether the host exists, or whether it may be pushed to:
@@ -68,8 +68,8 @@ class Target:
 
 
 def parse_target(url: object) -> Target:
-    """The target *url* names. Raises :class:`InvalidInput` with a sentence that says what
-    is wrong, never quoting the URL, which may hold a password."""
+    """The target *url* names. Raises :class:`InvalidInput` with a sentence that says
+    what is wrong, never quoting the URL, which may hold a password."""
     if not isinstance(url, str):
         raise _invalid("must be text")
     if len(url) > MAX_URL_LENGTH:

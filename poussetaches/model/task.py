@@ -66,6 +66,8 @@ class Task:
     error_status: int = 0
     #: What the last failed attempt brought; None = none failed.
     error: bytes | None = None
+    #: How many attempts may follow the first one, or FOR_EVER; None: the backoff's.
+    max_retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +80,5 @@ class Schedule:
     text: str
     #: The sealed Spec of its runs.
     spec: bytes
+    #: Of each of its runs.
+    max_retries: int | None = None

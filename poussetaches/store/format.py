@@ -192,6 +192,7 @@ def task_row(task: Task) -> tuple[Any, ...]:
         task.last_run_at,
         task.error_status,
         task.error,
+        task.max_retries,
     )
 
 
@@ -202,9 +203,9 @@ def row_task(row: Sequence[Any]) -> Task:
     return Task(*values)
 
 
-def schedule_row(schedule: Schedule) -> tuple[str, str, bytes]:
+def schedule_row(schedule: Schedule) -> tuple[str, str, bytes, int | None]:
     """A schedule as a dump holds it."""
-    return (schedule.id, schedule.text, schedule.spec)
+    return (schedule.id, schedule.text, schedule.spec, schedule.max_retries)
 
 
 def row_schedule(row: Sequence[Any]) -> Schedule:

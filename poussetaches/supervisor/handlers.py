@@ -89,13 +89,14 @@ class Handlers:
     # --- api --------------------------------------------------------------------------
 
     def _push(self, child: Child, message: Push) -> None:
-        number, id, spec, delay, schedule = message
+        number = message.number
+        submission = Submission(*message[1:])
         try:
-            self._keeper.push(Submission(id, spec, delay, schedule))
+            self._keeper.push(submission)
         except PousseTachesError as error:
             child.peer.send(_refusal(number, error))
         else:
-            child.peer.send(Reply(number, id))
+            child.peer.send(Reply(number, submission.id))
 
     def _call(self, child: Child, message: Call) -> None:
         verb = self._verbs.get(message.verb)

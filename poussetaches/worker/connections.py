@@ -1,5 +1,5 @@
-"""Connections to targets: one socket each, and the pool of those that wait for more work.
-Used by the worker process only.
+"""Connections to targets: one socket each, and the pool of those that wait for more
+work. Used by the worker process only.
 
 There is no limit of connections here, so there are no slots that could be lost: a
 connection is owned by the one delivery that uses it, which either closes it or gives it
@@ -36,8 +36,9 @@ class TransportError(PousseTachesError):
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
-        #: ``dns``, ``connect`` or ``tls`` (the target has seen nothing of the request);
-        #: ``timeout``, ``reset`` or ``protocol`` (it may have acted on it).
+        #: ``dns``, ``connect``: the target has seen nothing of the request. ``tls``: no
+        #: secure connection. ``timeout``, ``reset`` (broken off), ``protocol`` (what it
+        #: sent is no proper HTTP): the target may have acted on it.
         self.kind = kind
 
 
@@ -55,7 +56,7 @@ class Connection:
         self._hub = gevent.get_hub()
         # Kept over the connection's life: making one for each wait costs as much again.
         self._readable = self._hub.loop.io(sock.fileno(), _READ)
-        # Not select(), which knows no descriptor above 1023; not gevent's, which yields.
+        # Not select(), which knows no descriptor above 1023; not gevent's: it yields.
         self._poll = _poll()
         self._poll.register(sock.fileno(), select.POLLIN)
 
@@ -86,7 +87,7 @@ class Connection:
 
     def is_stale(self) -> bool:
         """Whether an idle connection is of no use any more: it was closed, it broke, or
-        bytes came that nobody asked for. Each makes the socket readable. Never waits."""
+        bytes came that nobody asked for. Each makes it readable. Never waits."""
         return bool(self._poll.poll(0))
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ class IdlePool:
         #: The one idle longest first. Empty lists are left for the timer to remove.
         self._idle: dict[Origin, list[Connection]] = {}
         self._count = 0
-        # Exists only while something is idle: an idle worker is not woken up for nothing.
+        # Exists only while something is idle: an idle worker is not woken for nothing.
         # Not a greenlet, as what it does never waits.
         self._timer: Any = None
         self._closed = False

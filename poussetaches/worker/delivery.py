@@ -50,7 +50,11 @@ class Delivery:
         except Exception as failure:
             # A fault of ours with one task must not cost the others their worker.
             log.exception("attempt failed by a bug", extra=fields(task=lease.id))
-            ok, status, error = False, NO_ANSWER, _reason(f"internal error: {failure!r}")
+            ok, status, error = (
+                False,
+                NO_ANSWER,
+                _reason(f"internal error: {failure!r}"),
+            )
         return Ended(lease.lease, ok, status, error, time.monotonic() - began)
 
     def _exchange(self, lease: Lease) -> tuple[bool, int, bytes]:

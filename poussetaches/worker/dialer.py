@@ -1,8 +1,8 @@
 """From a target to a connected socket: resolve, connect, and TLS. Used by the worker
 process only.
 
-Who is connected to is exactly who was resolved: a ``resolve`` that checks or filters the
-addresses it returns decides which networks can be reached at all.
+Who is connected to is exactly who was resolved: a ``resolve`` that checks or filters
+the addresses it returns decides which networks can be reached at all.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Dialer:
         self._lookups: dict[tuple[str, int], gevent.Greenlet[..., Any]] = {}
 
     def dial(self, target: Target, timeout: float) -> Connection:
-        """A new connection to *target*, tried within about *timeout* seconds, the rest of
-        which is guarded by the caller's own deadline.
+        """A new connection to *target*. The caller ends it after *timeout* seconds,
+        which are shared among the addresses here.
 
-        Raises :class:`TransportError` of kind ``dns``, ``connect`` or ``tls``. However it
-        is left, no socket stays open but the returned one.
+        Raises :class:`TransportError` of kind ``dns``, ``connect`` or ``tls``. However
+        it is left, no socket stays open but the returned one.
         """
         addresses = self._addresses(target)
         # A dead first address must leave time for a second, living one.
@@ -87,13 +87,13 @@ class Dialer:
         if lookup is None:
             lookup = gevent.spawn(self._look_up, *key)
             self._lookups[key] = lookup
-        found = lookup.get()
+        found: Sequence[Address] | Exception = lookup.get()
         if isinstance(found, OSError):
             reason = found.strerror or str(found)
             raise TransportError(
                 "dns", f"the host {target.host} cannot be resolved: {reason}"
             ) from found
-        if isinstance(found, TransportError):
+        if isinstance(found, Exception):
             raise found
         return found
 
@@ -109,7 +109,7 @@ class Dialer:
 
     def _start_tls(self, sock: gsocket.socket, target: Target) -> gssl.SSLSocket:
         if self._ssl_context is None:
-            # Made when it is first needed: reading the system's certificates takes long.
+            # Not before it is needed: reading the system's certificates takes long.
             self._ssl_context = gssl.SSLContext(gssl.PROTOCOL_TLS_CLIENT)
             self._ssl_context.load_default_certs()
         try:
@@ -156,7 +156,7 @@ def _why_not_connected(address: tuple[Any, ...], error: OSError, share: float) -
 
 
 def _tls_error(target: Target, error: OSError) -> TransportError:
-    # The text of an SSLError ends in a place in OpenSSL's source; these two say it plainly.
+    # The text of an SSLError ends in a place in OpenSSL's source; these say it plainly.
     reason = (
         getattr(error, "verify_message", "")
         or getattr(error, "reason", None)

@@ -1,5 +1,5 @@
-"""The answer of a target while it arrives: bytes in, an :class:`Answer` out. Used by the
-worker process only; the parser is llhttp (httptools). No I/O here.
+"""The answer of a target while it arrives: bytes in, an :class:`Answer` out. Used by
+the worker process only; the parser is llhttp (httptools). No I/O here.
 
 What a target can make us hold is bounded, whatever it sends: see the constants.
 """
@@ -13,8 +13,8 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from poussetaches.model.target import Target
 from poussetaches.worker.connections import TransportError
 
-#: Bytes in a row without any of a body among them: status line and headers, with those of
-#: interim answers; trailers; chunk extensions.
+#: Bytes in a row without any of a body among them: status line and headers, with those
+#: of interim answers; trailers; chunk extensions.
 MAX_HEAD = 65536
 #: Header lines, with those of interim answers and trailers.
 MAX_HEADER_LINES = 200
@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
 
 class Reply:
-    """One answer; the ``on_`` methods are called by the parser, from within ``feed``."""
+    """One answer; the parser calls the ``on_`` methods, from within ``feed``."""
 
     __slots__ = (
         "_body",
@@ -89,8 +89,8 @@ class Reply:
         self._stopped_by = ""
 
     def feed(self, data: bytes) -> None:
-        """Take what arrived. Raises :class:`TransportError` (``protocol``) for what is no
-        HTTP, or too much of it."""
+        """Take what arrived. Raises :class:`TransportError` (``protocol``) for what is
+        no HTTP, or too much of it."""
         body_before = len(self._body)
         try:
             self._parser.feed_data(data)

@@ -4,10 +4,10 @@ Used by the worker process only, under gevent.
 What a delivery relies on:
 
 - One deadline covers all of it, from the resolver to the last byte of the answer.
-- The request is on the wire at most once. It is sent again, on a new connection, only if
-  a kept connection took none of its bytes.
-- Nothing is followed, inflated, or read from the environment: a redirect is an answer, a
-  compressed body stays compressed, there are no proxies and no ``.netrc``.
+- The request is on the wire at most once. It is sent again, on a new connection, only
+  if a kept connection took none of its bytes.
+- Nothing is followed, inflated, or read from the environment: a redirect is an answer,
+  a compressed body stays compressed, there are no proxies and no ``.netrc``.
 - What a target can make us hold is bounded: by ``max_response``, and in ``reply.py``.
 - However it ends, by deadline, by kill or by error, its connection is closed or pooled.
 """
@@ -25,20 +25,20 @@ from poussetaches.worker.reply import Answer, Reply
 
 __all__ = ["Answer", "Transport", "TransportError"]
 
-#: Bytes asked of the kernel at once. A whole TLS record (16 KiB) has to fit: what is left
-#: of one waits in the TLS layer, where no event loop sees it.
+#: Bytes asked of the kernel at once. A whole TLS record (16 KiB) has to fit: what is
+#: left of one waits in the TLS layer, where no event loop sees it.
 _RECEIVE = 65536
 #: Bytes of the body that leave together with the head.
 _JOINED = 65536
 
 
 class _Expired(BaseException):
-    """Thrown into a request whose time is up; like a gevent.Timeout, which does the same
-    for three times the cost, no ``except Exception`` on the way may stop it."""
+    """Thrown into a request whose time is up. What gevent.Timeout is, at a third of its
+    cost; no ``except Exception`` on the way may stop it."""
 
 
 class Transport:
-    """Sends requests, and keeps connections for the next one. One per worker process."""
+    """Sends requests, keeps connections for the next one. One per worker process."""
 
     def __init__(
         self,
@@ -50,9 +50,10 @@ class Transport:
         resolve: Resolve = resolve,
         ssl_context: SSLContext | None = None,
     ) -> None:
-        """*max_response* is in bytes, the timeouts in seconds; *max_idle* connections are
-        kept over all origins. TLS is verified against the system's certificates, unless
-        *ssl_context* says otherwise."""
+        """*max_response* is in bytes, the timeouts in seconds (*connect_timeout* for
+        each address of a host); *max_idle* connections are kept over all origins. TLS
+        is verified with the system's certificates unless *ssl_context* says otherwise.
+        """
         self._max_response = max_response
         self._idle = IdlePool(idle_timeout=idle_timeout, max_idle=max_idle)
         self._dialer = Dialer(
@@ -134,9 +135,9 @@ class Transport:
 
 
 def _send(connection: Connection, first: bytes, rest: memoryview, reply: Reply) -> bool:
-    """Send all, taking in what comes back meanwhile: a target that answers while it still
-    reads, and waits for us to read, must not wait for ever. False if the answer made the
-    rest needless, or the connection takes no more; an answer may still be in it."""
+    """Send all, taking in what comes back meanwhile: a target that waits for us to read
+    before it reads on must not wait for ever. False if its answer made the rest
+    needless, or if the connection takes no more; an answer may still be in it."""
     for piece in (memoryview(first), rest):
         left = piece
         while left:

@@ -1,4 +1,4 @@
-"""Requests byte for byte: those a careful server must refuse, and those it must serve."""
+"""Requests byte for byte: those to be refused, and those to be served."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from poussetaches.api.request import Limits
 #: The limits that the sizes below are about.
 LIMITS = Limits(max_body=1000000, max_header_bytes=10000)
 
-#: Follows each probe on the same connection; whoever is fooled runs it, or a part of it.
+#: Follows each probe on the same connection: whoever is fooled runs it.
 SECOND = b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -79,9 +79,7 @@ PROBES = {
     "chunked with a vertical tab": Probe(
         post(b"Transfer-Encoding: chunked\x0b", body=b"0\r\n\r\n")
     ),
-    "folded chunked": Probe(
-        post(b"Transfer-Encoding:\r\n chunked", body=b"0\r\n\r\n")
-    ),
+    "folded chunked": Probe(post(b"Transfer-Encoding:\r\n chunked", body=b"0\r\n\r\n")),
     "chunked in HTTP/1.0": Probe(
         post(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n", version=b"1.0")
     ),
@@ -94,9 +92,7 @@ PROBES = {
     "bare line feed after a chunk size": Probe(chunked(b"1\na\r\n0\r\n\r\n")),
     "bare line feed after a chunk": Probe(chunked(b"1\r\na\n0\r\n\r\n")),
     "bare line feed in a chunk extension": Probe(chunked(b"1;\nx\r\na\r\n0\r\n\r\n")),
-    "length as a trailer": Probe(
-        chunked(b"1\r\na\r\n0\r\nContent-Length: 9\r\n\r\n")
-    ),
+    "length as a trailer": Probe(chunked(b"1\r\na\r\n0\r\nContent-Length: 9\r\n\r\n")),
     # Lines that are not what they seem.
     "bare line feeds": Probe(b"GET /first HTTP/1.1\nHost: a\n\n"),
     "bare line feed after the request line": Probe(
@@ -105,18 +101,14 @@ PROBES = {
     "bare line feed after a header": Probe(
         b"GET /first HTTP/1.1\r\nHost: a\nX: b\r\n\r\n"
     ),
-    "bare line feed for the empty line": Probe(
-        b"GET /first HTTP/1.1\r\nHost: a\r\n\n"
-    ),
+    "bare line feed for the empty line": Probe(b"GET /first HTTP/1.1\r\nHost: a\r\n\n"),
     "bare carriage return in a value": Probe(post(b"X: a\rb")),
     "NUL in a value": Probe(post(b"X: a\0b")),
     "control character in a value": Probe(post(b"X: a\x01b")),
     "NUL in a name": Probe(post(b"X\0: a")),
     "NUL in the target": Probe(get(b"GET /fir\0st HTTP/1.1")),
     "folded header": Probe(post(b"X: a\r\n b")),
-    "header that begins folded": Probe(
-        b"GET /first HTTP/1.1\r\n Host: a\r\n\r\n"
-    ),
+    "header that begins folded": Probe(b"GET /first HTTP/1.1\r\n Host: a\r\n\r\n"),
     "space before the colon": Probe(post(b"X : a")),
     "space before the colon of a length": Probe(
         post(b"Content-Length : 2", body=b"ab")

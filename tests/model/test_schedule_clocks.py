@@ -140,6 +140,9 @@ def test_slots_only_go_forward_and_nothing_lies_between(
     assert rule.latest(0.0, slot) == slot
     assert rule.latest(0.0, following - 0.5) == slot
     assert rule.next(slot - 0.5) == slot
+    held = rule.latest(0.0, after)
+    assert held <= after
+    assert rule.next(held) == slot
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ class Service:
     def start(self) -> None:
         """Start the program; returns when it answers, AssertionError if it does not."""
         self.launch()
-        wait_until(self._answers, START_DEADLINE, lambda: f"an answer\n{self.log}")
+        self.wait_until_it_answers()
 
     def launch(self) -> None:
         """Start the program; returns at once."""
@@ -140,6 +140,10 @@ class Service:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def wait_until_it_answers(self) -> None:
+        """AssertionError if it does not, or ends."""
+        wait_until(self._answers, START_DEADLINE, lambda: f"an answer\n{self.log}")
 
     def command(self) -> list[str]:
         """The program and its arguments."""

@@ -1,0 +1,632 @@
+"""The HTTP server over real sockets: whatever a client does, others are served."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import socket
+import statistics
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from wsgiref.validate import validator
+
+import gevent
+import pytest
+from bottle import Bottle, request
+from gevent.event import Event
+
+from poussetaches.api.request import Limits
+from tests.api.corpus import (
+    GOOD,
+    PROBES,
+    SECOND,
+    Good,
+    Probe,
+    chunked,
+    get,
+    post,
+)
+from tests.api.wire import Client, Recorder, Site, eventually, open_files, serving
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PLAIN = get(b"GET /first HTTP/1.1")
+#: Times short enough to be waited for.
+SHORT = Limits(
+    max_body=1000000, header_timeout=0.2, body_timeout=0.3, idle_timeout=0.25
+)
+#: How much later than promised something may happen on a busy machine, seconds.
+SLACK = 1.0
+MEGABYTE = b"a" * 1000000
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def site(recorder: Recorder) -> Iterator[Site]:
+    with serving(recorder) as site:
+        yield site
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[Client]:
+    with site.client() as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_complain_about(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> Iterator[None]:
+    """Whatever clients do is no news: no log line, no traceback of gevent's."""
+    yield
+    assert [r for r in caplog.records if r.levelno > logging.DEBUG] == []
+    assert capfd.readouterr().err == ""
+
+
+# What is served, what is refused
+
+
+@pytest.mark.parametrize("good", GOOD.values(), ids=GOOD)
+def test_a_good_request_is_served(client: Client, good: Good) -> None:
+    client.send(good.request)
+    if good.keep_alive:
+        client.send(get(b"GET / HTTP/1.1", b"Connection: close"))
+    replies = client.read_all()
+    assert [reply.status for reply in replies] == [200] * (1 + good.keep_alive)
+    assert replies[0].body.endswith(good.body)
+    says_close = replies[0].headers.get("connection") == "close"
+    assert says_close is not good.keep_alive
+
+
+@pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES)
+def test_a_bad_request_is_refused_and_nothing_after_it_runs(
+    client: Client, recorder: Recorder, probe: Probe
+) -> None:
+    client.send(probe.request + SECOND)
+    (reply,) = client.read_all()
+    assert reply.status == probe.status
+    assert reply.headers["connection"] == "close"
+    assert reply.headers["content-type"] == "application/json"
+    error = json.loads(reply.body)["error"]
+    assert error["code"] in {"invalid", "too_large"}
+    assert error["message"].endswith(".")
+    assert error["field"] is None
+    assert recorder.calls == []
+
+
+def test_pipelined_requests_are_answered_in_order(client: Client) -> None:
+    client.send(b"".join(get(b"GET /%d HTTP/1.1" % n) for n in range(100)))
+    for n in range(100):
+        assert client.read().body == b"GET /%d " % n
+
+
+def test_requests_before_a_bad_one_are_answered(client: Client) -> None:
+    client.send(PLAIN + PLAIN + b"BREW / HTTP/1.1\r\n\r\n" + SECOND)
+    assert [reply.status for reply in client.read_all()] == [200, 200, 400]
+
+
+def test_what_comes_after_a_close_is_not_run(
+    client: Client, recorder: Recorder
+) -> None:
+    client.send(get(b"GET /first HTTP/1.1", b"Connection: close") + SECOND)
+    (reply,) = client.read_all()
+    assert reply.headers["connection"] == "close"
+    assert recorder.calls == ["/first"]
+
+
+def test_http_1_0_is_told_that_its_connection_lives(client: Client) -> None:
+    old = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    assert client.ask(old).headers["connection"] == "keep-alive"
+    assert client.ask(old).status == 200
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    (reply,) = client.read_all()
+    assert reply.headers["connection"] == "close"
+
+
+def test_a_request_may_come_byte_by_byte(client: Client) -> None:
+    for byte in chunked(b"3\r\nabc\r\n0\r\n\r\n"):
+        client.send(bytes([byte]))
+        gevent.sleep(0)
+    assert client.read().body == b"POST /first abc"
+
+
+def test_the_answer_to_head_has_no_body(client: Client) -> None:
+    client.send(get(b"HEAD /first HTTP/1.1"))
+    assert client.read(head_only=True).headers["content-length"] == "12"
+    assert client.ask(PLAIN).body == b"GET /first "
+
+
+def test_a_client_that_has_shut_down_its_side_is_answered(client: Client) -> None:
+    client.send(PLAIN)
+    client.socket.shutdown(socket.SHUT_WR)
+    assert client.read().status == 200
+    assert client.is_closed()
+
+
+def test_a_unix_socket_is_served(tmp_path: Path, recorder: Recorder) -> None:
+    with (
+        serving(recorder, path=str(tmp_path / "http")) as site,
+        site.client() as client,
+    ):
+        assert client.ask(PLAIN).status == 200
+        assert client.ask(PLAIN).status == 200
+
+
+# Real applications
+
+
+def strict(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """An application after the letter of PEP 3333, for wsgiref's validator."""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    length = ("Content-Length", str(len(body)))
+    start_response("200 OK", [("Content-Type", "text/plain"), length])
+    return [body]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nothing", "a body", "chunks", "an escaped target", "an upgrade with a body"],
+)
+def test_the_environ_is_valid_wsgi(name: str) -> None:
+    with serving(validator(strict)) as site, site.client() as client:
+        assert client.ask(GOOD[name].request).body == GOOD[name].body
+
+
+def test_bottle_reads_json_that_came_in_chunks() -> None:
+    app = Bottle()
+    app.route("/first", method="POST", callback=lambda: {"got": request.json})
+    json_chunks = post(
+        b"Content-Type: application/json",
+        b"Transfer-Encoding: chunked",
+        body=b'5\r\n{"a":\r\n2\r\n1}\r\n0\r\n\r\n',
+    )
+    with serving(app) as site, site.client() as client:
+        assert json.loads(client.ask(json_chunks).body) == {"got": {"a": 1}}
+        assert json.loads(client.ask(json_chunks).body) == {"got": {"a": 1}}
+
+
+# Large things
+
+
+def test_a_large_body_arrives_whole(client: Client) -> None:
+    client.send(post(b"Content-Length: 1000000", body=MEGABYTE))
+    assert client.read().body == b"POST /first " + MEGABYTE
+
+
+def test_a_large_answer_arrives_whole_at_a_slow_reader() -> None:
+    def app(_: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [])
+        return [MEGABYTE] * 20
+
+    with serving(app) as site, site.client() as client:
+        client.send(PLAIN)
+        gevent.sleep(0.05)
+        assert client.read().body == MEGABYTE * 20
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 20000000", b"Transfer-Encoding: chunked"]
+)
+def test_who_is_still_sending_too_much_gets_the_answer(
+    client: Client, recorder: Recorder, framing: bytes
+) -> None:
+    """A close with unread bytes is a reset, which would destroy the answer."""
+    client.send(post(framing))
+    for _ in range(20):
+        client.send(
+            b"f4240\r\n%b\r\n" % MEGABYTE if b"chunked" in framing else MEGABYTE
+        )
+    (reply,) = client.read_all()
+    assert reply.status == 413
+    assert json.loads(reply.body)["error"]["code"] == "too_large"
+    assert recorder.calls == []
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 3", b"Transfer-Encoding: chunked"]
+)
+def test_a_client_may_expect_to_be_told_to_continue(
+    client: Client, recorder: Recorder, framing: bytes
+) -> None:
+    client.send(post(framing, b"Expect: 100-continue"))
+    assert client.read() == (100, {}, b"")
+    assert recorder.calls == []
+    client.send(b"3\r\nabc\r\n0\r\n\r\n" if b"chunked" in framing else b"abc")
+    assert client.read().body == b"POST /first abc"
+
+
+def test_who_expects_too_much_is_refused_before_the_body(client: Client) -> None:
+    client.send(post(b"Content-Length: 1000001", b"Expect: 100-continue"))
+    (reply,) = client.read_all()
+    assert reply.status == 413
+
+
+# Deadlines
+
+
+def taken(since: float) -> float:
+    return time.monotonic() - since
+
+
+@pytest.mark.parametrize(
+    ("start", "byte", "timeout"),
+    [
+        (b"GET / HTTP/1.1\r\nX: ", b"a", SHORT.header_timeout),
+        (b"", b"\n", SHORT.header_timeout),
+        (post(b"Content-Length: 1000000"), b"a", SHORT.body_timeout),
+        (chunked(b"f4240\r\n"), b"a", SHORT.body_timeout),
+        # As long for the second request as for the first.
+        (PLAIN + b"GET / HTTP/1.1\r\nX: ", b"a", SHORT.header_timeout),
+    ],
+    ids=["head", "blank lines", "body", "chunks", "second head"],
+)
+@pytest.mark.parametrize("drips", [False, True], ids=["still", "dripping"])
+def test_a_slow_request_is_cut_off(
+    recorder: Recorder, start: bytes, byte: bytes, timeout: float, drips: bool
+) -> None:
+    """The time is for all of it: a byte now and then buys no more."""
+    with serving(recorder, SHORT) as site, site.client() as client:
+        began = time.monotonic()
+        client.send(start + byte)
+        dripping = gevent.spawn(client.drip, byte, 0.01) if drips else None
+        reply = client.read_all()[-1]
+        if dripping is not None:
+            dripping.kill()
+        assert reply.status == 408
+        assert reply.headers["connection"] == "close"
+        assert json.loads(reply.body)["error"]["code"] == "too_slow"
+        assert timeout <= taken(began) + 0.01
+        assert taken(began) < timeout + SLACK
+        assert recorder.calls == ["/first"] * start.count(PLAIN)
+
+
+def test_a_connection_without_a_word_is_closed_without_a_word(
+    recorder: Recorder,
+) -> None:
+    limits = Limits(max_body=1, header_timeout=0.2)
+    with serving(recorder, limits) as site, site.client() as client:
+        began = time.monotonic()
+        assert client.is_closed()
+        assert 0.19 < taken(began) < 0.2 + SLACK
+
+
+def test_an_idle_connection_is_closed_without_a_word(recorder: Recorder) -> None:
+    with serving(recorder, SHORT) as site, site.client() as client:
+        client.ask(PLAIN)
+        gevent.sleep(0.15)
+        client.ask(PLAIN)
+        began = time.monotonic()
+        assert client.is_closed()
+        assert 0.24 < taken(began) < 0.25 + SLACK
+
+
+def test_each_idle_connection_is_closed_in_its_time(recorder: Recorder) -> None:
+    durations: list[float] = []
+
+    def visit(running: Site, start: float) -> None:
+        gevent.sleep(start)
+        with running.client() as client:
+            client.ask(PLAIN)
+            began = time.monotonic()
+            assert client.is_closed()
+            durations.append(taken(began))
+
+    with serving(recorder, SHORT) as running:
+        visits = [gevent.spawn(visit, running, n * 0.02) for n in range(20)]
+        gevent.joinall(visits, raise_error=True)
+    assert len(durations) == 20
+    assert min(durations) > 0.24
+    assert max(durations) < 0.25 + SLACK
+
+
+def test_an_answer_must_be_taken_in_time() -> None:
+    def app(_: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [])
+        return [MEGABYTE] * 20
+
+    with serving(app, SHORT) as site:
+        before = open_files()
+        with site.client() as client:
+            client.send(PLAIN)
+            eventually(lambda: open_files() == before + 2)
+            # The client is still there, and reads nothing.
+            eventually(lambda: open_files() == before + 1)
+
+
+def test_hundreds_of_slow_clients_slow_nobody_down(recorder: Recorder) -> None:
+    limits = Limits(max_body=1000, header_timeout=1.0, body_timeout=1.0)
+    with serving(recorder, limits) as site, site.client() as client:
+        slow = [site.client() for _ in range(300)]
+        for n, one in enumerate(slow):
+            one.send(b"POST / HTT" if n % 2 else post(b"Content-Length: 9"))
+        latencies = []
+        for _ in range(100):
+            began = time.monotonic()
+            client.ask(PLAIN)
+            latencies.append(taken(began))
+        assert sorted(latencies)[98] < 0.05
+        for one in slow:
+            assert one.read().status == 408
+            one.close()
+
+
+def test_keep_alive_is_fast(client: Client) -> None:
+    """Answers in two pieces without TCP_NODELAY cost 40 ms each."""
+    # As Python's own client does, which sends head and body in two pieces.
+    client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    latencies = []
+    for _ in range(100):
+        began = time.monotonic()
+        client.send(post(b"Content-Length: 3"))
+        client.send(b"abc")
+        client.read()
+        latencies.append(taken(began))
+    assert statistics.median(latencies) < 0.02
+
+
+def test_a_pipeline_lets_others_have_a_turn(site: Site, recorder: Recorder) -> None:
+    with site.client() as greedy, site.client() as modest:
+        greedy.send(get(b"GET /greedy HTTP/1.1") * 1000)
+        assert modest.ask(PLAIN).status == 200
+        assert recorder.calls.count("/greedy") < 1000
+        for _ in range(1000):
+            greedy.read()
+
+
+# Clients that leave
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST / HT",
+        b"\r\n",
+        post(b"Content-Length: 5", body=b"ab"),
+        post(b"Content-Length: 5", b"Expect: 100-continue"),
+        chunked(b"5\r\nab"),
+        PLAIN,
+        PLAIN * 50,
+        b"BREW / HTTP/1.1\r\n\r\n",
+        post(b"Content-Length: 9999999", body=b"ab"),
+    ],
+)
+@pytest.mark.parametrize("reset", [False, True], ids=["closing", "resetting"])
+def test_a_client_may_leave_anywhere(site: Site, sent: bytes, reset: bool) -> None:
+    before = open_files()
+    for _ in range(3):
+        with site.client() as client:
+            if reset:
+                # No time to linger: close() sends a reset.
+                client.socket.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+            client.send(sent)
+            if sent:
+                eventually(lambda: open_files() >= before + 1)
+    eventually(lambda: open_files() == before)
+
+
+def test_a_client_may_leave_while_the_application_works() -> None:
+    release = Event()
+
+    def app(_: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        release.wait()
+        start_response("200 OK", [])
+        return [MEGABYTE]
+
+    with serving(app) as site:
+        before = open_files()
+        with site.client() as client:
+            client.send(PLAIN)
+            eventually(lambda: open_files() == before + 2)
+        release.set()
+        eventually(lambda: open_files() == before)
+
+
+def test_a_closed_connection_leaves_no_greenlet(site: Site) -> None:
+    def greenlets() -> int:
+        gc.collect()
+        return sum(isinstance(o, gevent.Greenlet) for o in gc.get_objects())
+
+    before = greenlets()
+    for _ in range(5):
+        with site.client() as client:
+            client.ask(PLAIN)
+    eventually(lambda: greenlets() <= before)
+
+
+def test_connections_past_the_limit_wait_for_their_turn(recorder: Recorder) -> None:
+    limits = Limits(max_body=1, max_connections=2)
+    with serving(recorder, limits) as site:
+        first, second, third = (site.client() for _ in range(3))
+        first.ask(PLAIN)
+        second.ask(PLAIN)
+        third.send(SECOND)
+        gevent.sleep(0.05)
+        assert recorder.calls == ["/first", "/first"]
+        first.close()
+        assert third.read().body == b"GET /second "
+        second.close()
+        third.close()
+
+
+# Applications that fail
+
+
+def failing(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    raise LookupError("lost")
+
+
+def splitting(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    start_response("200 OK", [("X", "a\r\nSet-Cookie: b=c")])
+    return []
+
+
+def overdue(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    with gevent.Timeout(0.01):
+        gevent.sleep(10)
+    return []
+
+
+@pytest.mark.parametrize(
+    ("app", "reason"),
+    [(failing, "LookupError: lost"), (splitting, "BadAnswer"), (overdue, "Timeout")],
+)
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_an_application_that_fails_is_logged_and_answered_for(
+    app: WSGIApplication, reason: str, method: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(app) as site, site.client() as client:
+        client.send(get(b"%b /a%%0Ab HTTP/1.1" % method) + SECOND)
+        reply = client.read(head_only=method == b"HEAD")
+        assert client.is_closed()
+    assert reply.status == 500
+    assert reply.headers["connection"] == "close"
+    assert "set-cookie" not in reply.headers
+    if method == b"GET":
+        told = json.loads(reply.body)["error"]
+        assert told["code"] == "error"
+        assert "lost" not in told["message"]
+    (record,) = [r for r in caplog.records if r.levelno > logging.DEBUG]
+    assert record.getMessage() == f"{method.decode()} '/a\\nb' failed"
+    assert reason in caplog.text
+    caplog.clear()
+
+
+def test_a_failure_is_one_requests_own(caplog: pytest.LogCaptureFixture) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        if environ["PATH_INFO"] == "/bad":
+            raise LookupError
+        start_response("200 OK", [])
+        return []
+
+    with serving(app) as site, site.client() as other:
+        assert other.ask(PLAIN).status == 200
+        with site.client() as client:
+            assert client.ask(get(b"GET /bad HTTP/1.1")).status == 500
+        assert other.ask(PLAIN).status == 200
+    caplog.clear()
+
+
+# Stopping
+
+
+class Slow:
+    """An application that answers when it is let."""
+
+    def __init__(self) -> None:
+        self.called = 0
+        self.release = Event()
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> list[bytes]:
+        self.called += 1
+        self.release.wait()
+        start_response("200 OK", [])
+        return [b"done"]
+
+
+def test_a_stop_closes_idle_connections_at_once(recorder: Recorder) -> None:
+    with serving(recorder) as site, site.client() as used, site.client() as fresh:
+        used.ask(PLAIN)
+        eventually(lambda: len(site.server.idle) == 2)
+        began = time.monotonic()
+        site.server.stop(5)
+        assert taken(began) < 1
+        assert used.is_closed()
+        assert fresh.is_closed()
+
+
+def test_a_stop_refuses_new_connections(recorder: Recorder) -> None:
+    with serving(recorder) as site:
+        site.server.stop(1)
+        with pytest.raises(ConnectionRefusedError):
+            site.client()
+
+
+def test_a_stop_lets_the_application_finish() -> None:
+    app = Slow()
+    with serving(app) as site, site.client() as client:
+        client.send(PLAIN)
+        eventually(lambda: app.called == 1)
+        stopping = gevent.spawn(site.server.stop, 5)
+        eventually(lambda: site.server.stopping)
+        app.release.set()
+        (reply,) = client.read_all()
+        assert (reply.body, reply.headers["connection"]) == (b"done", "close")
+        client.close()
+        stopping.join(1)
+        assert stopping.ready()
+
+
+def test_a_stop_answers_all_of_a_pipeline() -> None:
+    app = Slow()
+    with serving(app) as site, site.client() as client:
+        client.send(PLAIN * 3 + b"GET / HT")
+        eventually(lambda: app.called == 1)
+        stopping = gevent.spawn(site.server.stop, 5)
+        eventually(lambda: site.server.stopping)
+        app.release.set()
+        for _ in range(3):
+            assert "connection" not in client.read().headers
+        client.send(b"TP/1.1\r\nHost: a\r\n\r\n")
+        (reply,) = client.read_all()
+        assert reply.headers["connection"] == "close"
+        client.close()
+        stopping.join()
+
+
+@pytest.mark.parametrize("begun", [b"POST /fir", post(b"Content-Length: 3")[:-1]])
+def test_a_stop_waits_for_a_request_that_was_begun(
+    recorder: Recorder, begun: bytes
+) -> None:
+    whole = post(b"Content-Length: 3", body=b"abc")
+    with serving(recorder) as site, site.client() as client:
+        eventually(lambda: len(site.server.idle) == 1)
+        client.send(begun)
+        eventually(lambda: not site.server.idle)
+        stopping = gevent.spawn(site.server.stop, 5)
+        eventually(lambda: site.server.stopping)
+        client.send(whole[len(begun) :])
+        (reply,) = client.read_all()
+        assert reply.body == b"POST /first abc"
+        assert reply.headers["connection"] == "close"
+        client.close()
+        stopping.join()
+
+
+def test_a_stop_serves_what_has_arrived_unread(recorder: Recorder) -> None:
+    """No client is told by a reset that its request may or may not have been done."""
+    with serving(recorder) as site, site.client() as client:
+        client.ask(PLAIN)
+        eventually(lambda: len(site.server.idle) == 1)
+        client.send(SECOND)
+        site.server.stop(5)
+        assert recorder.calls == ["/first", "/second"]
+        (reply,) = client.read_all()
+        assert reply.headers["connection"] == "close"
+
+
+def test_a_stop_cuts_off_what_takes_too_long() -> None:
+    app = Slow()
+    with serving(app) as site, site.client() as client, site.client() as slow:
+        eventually(lambda: len(site.server.idle) == 2)
+        client.send(PLAIN)
+        slow.send(b"GET / HT")
+        eventually(lambda: app.called == 1 and not site.server.idle)
+        began = time.monotonic()
+        site.server.stop(0.2)
+        assert 0.19 < taken(began) < 0.2 + SLACK
+        assert client.is_closed()
+        assert slow.is_closed()

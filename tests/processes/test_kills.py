@@ -1,0 +1,158 @@
+"""kill -9 under load, again and again: nothing that was accepted is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from tests.support.ledger import History, KeptConnection, Load, adds_up, settled
+from tests.support.processes import processes
+from tests.support.receiver import Receiver
+from tests.support.service import Service, wait_until
+
+log = logging.getLogger(__name__)
+
+pytestmark = pytest.mark.process
+
+#: Attempts that one worker can make at once.
+SLOTS = 16
+#: Of the target. It answers after a moment, so that something is always in flight.
+PATH = "/?delay=0.005"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def test_nothing_is_lost_while_children_are_killed(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """Each second one child of the three, taken at random, under 10,000 pushes."""
+    dice = random.Random(1)
+    kills: dict[str, list[float]] = {"api": [], "worker": []}
+    replaced_after = []
+    with Service(tmp_path, settings={"workers": 2}) as service:
+        ready = wait_until(lambda: _all_ready(service))
+        with Load(service, receiver.url(PATH), total=10_000, rate=900) as load:
+            while not load.finished_within(1):
+                name = dice.choice(sorted(ready))
+                killed_at = time.monotonic()
+                os.kill(ready[name], signal.SIGKILL)
+                kills[name.partition("-")[0]].append(killed_at)
+                ready = wait_until(lambda: _all_ready(service, but=ready[name]))
+                replaced_after.append(time.monotonic() - killed_at)
+        stats = settled(service)
+        status = service.get("/").json()
+        lost_attempts = _lost_attempts(service.log)
+    history = History(load, receiver.arrivals())
+    assert history.lost() == []
+    assert history.strangers() == []
+    assert history.disordered() == []
+    assert history.unexplained([*kills["api"], *kills["worker"]]) == []
+    # What was in flight when a worker died was made again, and nothing else was.
+    assert history.superseded() == lost_attempts
+    assert len(lost_attempts) == stats["attempts"]["lost"] <= SLOTS * len(kills["worker"])
+    assert stats["attempts"]["late"] == stats["attempts"]["failed"] == 0
+    assert stats["accounting_difference"] == 0
+    assert adds_up(status)
+    assert stats["restarts"] == len(replaced_after)
+    log.info(
+        "%d accepted, %d unanswered, %d repeats; kills %s; replaced after %s",
+        len(load.accepted),
+        len(load.unanswered),
+        history.repeats(),
+        {role: len(moments) for role, moments in kills.items()},
+        _rounded(replaced_after),
+    )
+    assert median(replaced_after) < 1
+
+
+def test_nothing_is_lost_when_the_supervisor_is_killed(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """Twenty times, at random moments; each time it is started again at once, while
+    the children of the last one may still be there."""
+    dice = random.Random(2)
+    kills = []
+    orphans_gone_after = []
+    back_after = []
+    with Service(tmp_path, settings={"workers": 2}) as service:
+        with Load(service, receiver.url(PATH), rate=1000) as load:
+            for _ in range(20):
+                assert not load.finished_within(dice.uniform(0.1, 0.7))
+                children = set(service.children())
+                killed_at = time.monotonic()
+                service.kill(signal.SIGKILL)
+                kills.append(killed_at)
+                service.wait()
+                service.launch()
+                wait_until(lambda: not _alive(children), 5)
+                orphans_gone_after.append(time.monotonic() - killed_at)
+                service.wait_until_it_answers()
+                back_after.append(time.monotonic() - killed_at)
+        stats = settled(service)
+        status = service.get("/").json()
+        in_flight = sum(map(int, re.findall(r" in_flight=(\d+) ", service.log)))
+    history = History(load, receiver.arrivals())
+    assert history.lost() == []
+    assert history.strangers() == []
+    assert history.disordered() == []
+    assert history.unexplained(kills) == []
+    # What was in flight when the supervisor died was made again, and nothing else was.
+    assert len(history.superseded()) == in_flight <= 2 * SLOTS * len(kills)
+    assert stats["attempts"]["failed"] == stats["attempts"]["late"] == 0
+    assert stats["accounting_difference"] == 0
+    assert adds_up(status)
+    log.info(
+        "%d accepted, %d unanswered, %d in flight at the kills, %d repeats;"
+        " orphans gone after %s, back after %s",
+        len(load.accepted),
+        len(load.unanswered),
+        in_flight,
+        history.repeats(),
+        _rounded(orphans_gone_after),
+        _rounded(back_after),
+    )
+    assert max(orphans_gone_after) < 2
+
+
+def _all_ready(service: Service, *, but: int = 0) -> dict[str, int]:
+    """The pids of the children by name, if the three are all ready and none is
+    ``but``; else nothing."""
+    connection = None
+    try:
+        connection = KeptConnection(service.port)
+        children = json.loads(connection.ask("GET", "/stats")[1])["children"]
+    except OSError:
+        return {}
+    finally:
+        if connection is not None:
+            connection.close()
+    ready = {child["name"]: child["pid"] for child in children if child["ready"]}
+    return ready if len(ready) == 3 and but not in ready.values() else {}
+
+
+def _alive(pids: set[int]) -> set[int]:
+    return {one.pid for one in processes() if one.pid in pids}
+
+
+def _lost_attempts(log: str) -> set[tuple[str, int]]:
+    """Task and attempt of what was in flight at the death of a worker."""
+    found = re.findall(r"attempt lost task=(\w+) attempt=(\d+)", log)
+    return {(task, int(attempt)) for task, attempt in found}
+
+
+def _rounded(seconds: list[float]) -> list[float]:
+    return sorted(round(one, 3) for one in seconds)

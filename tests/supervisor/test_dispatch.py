@@ -1,0 +1,189 @@
+"""Leases: never more than a worker has slots, each outcome once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poussetaches.channel.messages import Ended, Lease, Message
+from poussetaches.errors import StoreFull
+from poussetaches.model.decisions import Submission
+from poussetaches.model.queue import TaskQueue
+from poussetaches.store.disk import Store
+from poussetaches.supervisor.children import Child
+from poussetaches.supervisor.clock import Clock
+from poussetaches.supervisor.dispatch import REST, Dispatch
+from poussetaches.supervisor.keeper import Keeper
+from tests.supervisor.test_keeper import POLICY
+
+
+class Peer:
+    """Remembers what the child was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+
+    def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+
+class Workers:
+    """The children of a supervisor, without their processes."""
+
+    def __init__(self, *slots: int) -> None:
+        process: Any = None
+        self.all = [
+            Child("worker", i + 1, process, Peer(), 0.0, 0.0, ready=True, slots=n)  # type: ignore[arg-type]
+            for i, n in enumerate(slots)
+        ]
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter(self.all)
+
+    def workers(self) -> list[Child]:
+        return [child for child in self.all if child.ready]
+
+
+def leases(worker: Child) -> list[Lease]:
+    sent: list[Any] = worker.peer.sent  # type: ignore[attr-defined]
+    return sent
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    queue = TaskQueue()
+    store, _ = Store.open(str(tmp_path), "off", queue, patience=0.0)
+    keeper = Keeper(queue, store, Clock(0.0), POLICY, ends_room=0)
+    yield keeper
+    store.close()
+
+
+def push(keeper: Keeper, count: int, delay: float = 0.0) -> None:
+    for i in range(count):
+        keeper.push(Submission(f"{len(keeper.queue.tasks)}-{i}", b"spec", delay=delay))
+
+
+def ended(lease: int, *, ok: bool = True) -> Ended:
+    return Ended(lease, ok, 200 if ok else 500, b"", 0.25)
+
+
+def test_a_worker_gets_no_more_than_it_has_slots(keeper: Keeper) -> None:
+    workers = Workers(3, 2)
+    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    push(keeper, 10)
+    dispatch.lease(time.monotonic())
+    assert [len(leases(worker)) for worker in workers] == [3, 2]
+    assert dispatch.in_flight == 5
+    assert dispatch.due_at(time.monotonic()) == float("inf")
+
+
+def test_the_least_loaded_worker_comes_first(keeper: Keeper) -> None:
+    workers = Workers(4, 4)
+    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    push(keeper, 4)
+    dispatch.lease(time.monotonic())
+    assert [len(leases(worker)) for worker in workers] == [2, 2]
+
+
+def test_a_worker_that_is_not_ready_gets_nothing(keeper: Keeper) -> None:
+    workers = Workers(4, 4)
+    workers.all[0].ready = False
+    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    push(keeper, 4)
+    dispatch.lease(time.monotonic())
+    assert [len(leases(worker)) for worker in workers] == [0, 4]
+
+
+def test_an_outcome_frees_its_slot(keeper: Keeper) -> None:
+    workers = Workers(1)
+    [worker] = workers
+    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    push(keeper, 2)
+    dispatch.lease(time.monotonic())
+    dispatch.ended(worker, ended(leases(worker)[0].lease))
+    dispatch.lease(time.monotonic())
+    assert len(leases(worker)) == 2
+    assert (worker.succeeded, worker.failed, worker.busy) == (1, 0, 0.25)
+    assert keeper.queue.counts.succeeded == 1
+
+
+def test_an_outcome_counts_once(
+    keeper: Keeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    workers = Workers(1)
+    [worker] = workers
+    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    push(keeper, 1)
+    dispatch.lease(time.monotonic())
+    lease = leases(worker)[0].lease
+    dispatch.ended(worker, ended(lease, ok=False))
+    dispatch.ended(worker, ended(lease))
+    dispatch.ended(worker, ended(lease + 1))
+    assert (dispatch.failed, dispatch.succeeded, dispatch.late) == (1, 0, 2)
+    assert keeper.queue.counts.succeeded == 0
+    assert "late outcome ignored" in caplog.text
+
+
+def test_what_a_dead_worker_held_is_leased_again_at_once(keeper: Keeper) -> None:
+    workers = Workers(2, 0)
+    first, second = workers
+    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    push(keeper, 2)
+    dispatch.lease(time.monotonic())
+    dispatch.lose(first, "it is gone")
+    first.ready = False
+    second.slots = 2
+    dispatch.lease(time.monotonic())
+    assert [lease.attempt for lease in leases(second)] == [2, 2]
+    assert {lease.id for lease in leases(second)} == {x.id for x in leases(first)}
+    assert dispatch.lost == 2
+    dispatch.ended(first, ended(leases(first)[0].lease))
+    assert dispatch.late == 1
+    assert keeper.queue.counts.succeeded == 0
+
+
+def test_nothing_is_leased_while_draining_or_paused(keeper: Keeper) -> None:
+    workers = Workers(1)
+    [worker] = workers
+    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    push(keeper, 1)
+    keeper.pause()
+    dispatch.lease(time.monotonic())
+    assert dispatch.due_at(time.monotonic()) == float("inf")
+    keeper.resume()
+    dispatch.draining = True
+    dispatch.lease(time.monotonic())
+    assert dispatch.due_at(time.monotonic()) == float("inf")
+    assert leases(worker) == []
+
+
+def test_the_loop_sleeps_until_exactly_the_next_eta(keeper: Keeper) -> None:
+    dispatch = Dispatch(keeper, Workers(1))  # type: ignore[arg-type]
+    assert dispatch.due_at(1000.0) == float("inf")
+    push(keeper, 1, delay=60.0)
+    assert dispatch.due_at(1000.0) == pytest.approx(1060.0, abs=0.5)
+
+
+def test_a_full_disk_rests_deliveries_without_spinning(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = Workers(1)
+    [worker] = workers
+    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    push(keeper, 1)
+
+    def full() -> None:
+        raise StoreFull("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper, "lease", full)
+        dispatch.lease(1000.0)
+    assert dispatch.due_at(1000.0) == 1000.0 + REST
+    dispatch.lease(1000.0 + REST / 2)
+    assert leases(worker) == []
+    dispatch.lease(1000.0 + REST)
+    assert len(leases(worker)) == 1

@@ -1,0 +1,206 @@
+"""The keeper: what is decided is on disk and in the queue alike."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from poussetaches.errors import InvalidInput, StoreFull
+from poussetaches.model.backoff import DEFAULT
+from poussetaches.model.decisions import Outcome, Policy, Submission
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.rules import Rules
+from poussetaches.model.task import State
+from poussetaches.store.disk import Store
+from poussetaches.store.journal import Journal
+from poussetaches.supervisor.clock import Clock
+from poussetaches.supervisor.keeper import Keeper
+
+POLICY = Policy(DEFAULT, Rules("UTC"))
+
+
+class StoppedClock(Clock):
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+        self.wall_ahead = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def skew(self) -> float:
+        return self.wall_ahead
+
+
+class House:
+    """A keeper on a real store, and the means to start it anew."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.clock = StoppedClock()
+        self.keeper: Keeper
+        self.start()
+
+    def start(self) -> None:
+        queue = TaskQueue()
+        store, _ = Store.open(str(self._directory), "always", queue, patience=0.0)
+        self.keeper = Keeper(queue, store, self.clock, POLICY, ends_room=10_000)
+
+    def crash(self) -> None:
+        """Lose what is in memory only, and start again from disk."""
+        self.keeper.store._lock.release()
+        self.start()
+
+    @property
+    def queue(self) -> TaskQueue:
+        return self.keeper.queue
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.keeper.store.close()
+
+
+def test_a_committed_push_survives_and_an_uncommitted_one_does_not(
+    house: House,
+) -> None:
+    house.keeper.push(Submission("a", b"spec"))
+    house.keeper.commit()
+    house.keeper.push(Submission("b", b"spec"))
+    house.crash()
+    assert list(house.queue.tasks) == ["a"]
+
+
+def test_a_task_goes_its_way_to_success(house: House) -> None:
+    house.keeper.push(Submission("a", b"spec", delay=5.0))
+    assert house.keeper.lease() is None
+    house.clock.time += 5.0
+    task = house.keeper.lease()
+    assert task is not None
+    assert (task.state, task.attempts) == (State.LEASED, 1)
+    assert house.keeper.lease() is None
+    house.keeper.conclude(task, Outcome(True, 200, b""))
+    assert house.queue.counts.succeeded == 1
+    assert house.queue.difference() == 0
+
+
+def test_what_was_in_flight_at_a_crash_is_tried_again_and_counted(
+    house: House,
+) -> None:
+    house.keeper.push(Submission("a", b"spec"))
+    assert house.keeper.lease() is not None
+    house.keeper.commit()
+    house.crash()
+    assert house.keeper.recover() == 1
+    again = house.keeper.lease()
+    assert again is not None
+    assert again.attempts == 2
+
+
+def test_a_full_disk_refuses_pushes_before_leases_and_never_ends(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 0
+
+    def make_room(journal: Journal, size: int) -> None:
+        if size > room:
+            raise StoreFull("full")
+
+    monkeypatch.setattr(Journal, "make_room", make_room)
+    room = 100_000
+    house.keeper.push(Submission("a", b"spec"))
+    house.keeper.push(Submission("b", b"spec"))
+    room = 10_300  # what the ends need and a little: not enough for another task
+    with pytest.raises(StoreFull):
+        house.keeper.push(Submission("c", b"spec"))
+    assert list(house.queue.tasks) == ["a", "b"]
+    task = house.keeper.lease()
+    assert task is not None
+    room = 10_000
+    with pytest.raises(StoreFull):
+        house.keeper.lease()
+    assert house.queue.tasks["b"].state is State.WAITING
+    house.keeper.conclude(task, Outcome(False, 500, b"x" * 5_000))
+    assert house.queue.tasks["a"].state is State.WAITING
+    house.keeper.commit()
+    house.crash()
+    assert house.queue.tasks["a"].error == b"x" * 5_000
+
+
+def test_a_bad_schedule_changes_nothing(house: House) -> None:
+    with pytest.raises(InvalidInput):
+        house.keeper.push(Submission("a", b"spec", schedule="nonsense"))
+    assert not house.queue.schedules
+    assert not house.queue.tasks
+
+
+def test_pausing_twice_is_one_event_and_survives(house: House) -> None:
+    house.keeper.pause()
+    house.keeper.pause()
+    house.keeper.push(Submission("a", b"spec"))
+    assert house.keeper.lease() is None
+    house.keeper.commit()
+    house.crash()
+    assert house.queue.paused
+    house.keeper.resume()
+    assert house.keeper.lease() is not None
+
+
+def test_a_clock_that_is_set_moves_schedules_but_no_delays(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.keeper.push(Submission("delayed", b"spec", delay=60.0))
+    house.keeper.push(Submission("daily", b"spec", schedule="0 0 * * *"))
+    delayed = house.queue.tasks["delayed"].eta
+    daily = house.queue.tasks["daily"].eta
+    house.keeper.watch_clock()
+    assert house.queue.tasks["daily"].eta == daily
+    house.clock.wall_ahead = 3600.0
+    house.keeper.watch_clock()
+    assert house.queue.tasks["delayed"].eta == delayed
+    assert house.queue.tasks["daily"].eta == daily - 3600.0
+    assert "the wall clock was set" in caplog.text
+    house.keeper.commit()
+    house.crash()
+    assert house.queue.skew == 3600.0
+
+
+def test_a_schedule_whose_rule_cannot_be_read_any_more_is_dropped_aloud(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.keeper.push(Submission("s", b"spec", schedule="@every 1s"))
+    house.clock.time += 1.0
+    task = house.keeper.lease()
+    assert task is not None
+
+    def unreadable(rules: Rules, text: str, slot: float, now: float) -> float:
+        raise InvalidInput("no longer a rule")
+
+    monkeypatch.setattr(Rules, "following", unreadable)
+    house.keeper.conclude(task, Outcome(True, 200, b""))
+    assert not house.queue.schedules
+    assert "schedule dropped" in caplog.text
+    assert house.queue.difference() == 0
+
+
+def test_a_death_is_a_warning_that_names_the_task(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    house.keeper.push(Submission("a", b"spec"))
+    for _ in range(11):
+        house.clock.time += 10**6
+        task = house.keeper.lease()
+        assert task is not None
+        house.keeper.conclude(task, Outcome(False, 500, b"no"))
+    assert list(house.queue.dead) == ["a"]
+    last = caplog.records[-1]
+    assert (last.levelname, last.message) == ("WARNING", "dead")
+    told = last.__dict__["fields"]
+    assert (told["task"], told["attempt"], told["status"]) == ("a", 11, 500)
