@@ -7,7 +7,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 VENV := .venv
 RUN := $(VENV)/bin/python
-PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
+PIP := $(RUN) -m pip --disable-pip-version-check --quiet install
 
 .PHONY: help demo test check bench clean
 

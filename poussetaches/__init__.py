@@ -1,8 +1,8 @@
 """Takes a task over HTTP, keeps it safe, and pushes it until it is done.
 
 What an application needs is here: ``from poussetaches import PousseTaches``. Every
-process of the service imports this file first, before it has patched or chosen anything,
-so it imports nothing itself; the names below are fetched when they are asked for.
+process of the service imports this file first, before it has patched or chosen
+anything, so it imports nothing; the names below are fetched when they are asked for.
 """
 
 from __future__ import annotations

@@ -152,9 +152,8 @@ class RequestReader:
         self._url += piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # Trailers come this way too, in phase BODY: nobody needs them.
-        if self.phase is Phase.HEAD:
-            self._headers.append((name, value))
+        # Trailers come this way too, after the headers were read: nobody needs them.
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         parser = self._parser

@@ -7,11 +7,32 @@ import sys
 import click
 
 import poussetaches
-from poussetaches.cli import demo, serve, steer, tasks
+from poussetaches.cli import serve
 from poussetaches.errors import PousseTachesError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """All subcommands, those but ``serve`` imported when one of them is asked for: the
+    supervisor has no use for the HTTP client that they are made of."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._import_others()
+        return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands:
+            self._import_others()
+        return self.commands.get(cmd_name)
+
+    def _import_others(self) -> None:
+        from poussetaches.cli import demo, steer, tasks
+
+        for group in (tasks, steer, demo):
+            for command in group.COMMANDS:
+                self.add_command(command)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(poussetaches.__version__)
 def cli() -> None:
     """Push tasks: a task execution service without a broker.
@@ -21,9 +42,8 @@ def cli() -> None:
     """
 
 
-for group in (serve, tasks, steer, demo):
-    for command in group.COMMANDS:
-        cli.add_command(command)
+for command in serve.COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

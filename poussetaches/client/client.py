@@ -235,14 +235,13 @@ def _asked(response: requests.Response) -> str:
 
 
 def _refusal(response: requests.Response) -> str:
-    """Why the service said no, in its own words if it gave any."""
+    """Why the service said no, in its own words (which name the field), if any."""
     said = f"{response.status_code} {response.reason} for {_asked(response)}"
     try:
-        error = response.json()["error"]
-        reason, field = error["message"], error.get("field")
-    except (ValueError, LookupError, TypeError, AttributeError):
+        reason = response.json()["error"]["message"]
+    except (ValueError, LookupError, TypeError):
         return said
-    return f"{said}: {reason}" + (f" (field: {field})" if field else "")
+    return f"{said}: {reason}"
 
 
 def _key_bytes(key: str) -> bytes:

@@ -75,8 +75,9 @@ def push(
         return []
     events: list[Event] = [Scheduled(id, now, schedule, spec, max_retries)]
     if id not in queue.tasks:
-        slot = policy.rules.first(schedule, now + queue.skew + delay)
-        events.append(Recurred(id, now, slot, slot - queue.skew))
+        ahead = slots_ahead(queue, schedule, policy)
+        slot = policy.rules.first(schedule, now + ahead + delay)
+        events.append(Recurred(id, now, slot, slot - ahead))
     return events
 
 
@@ -156,6 +157,15 @@ def recover(queue: TaskQueue, now: float, policy: Policy) -> Iterator[list[Event
         yield lose(queue, task, "the service stopped during the attempt", now, policy)
 
 
+def slots_ahead(queue: TaskQueue, schedule: str, policy: Policy) -> float:
+    """How far the clock by which a schedule's slots are named is ahead of the timeline.
+
+    A rule of fields names moments of the wall clock. One that counts from run to run
+    takes no notice of anybody setting it. Raises InvalidInput for what is no rule.
+    """
+    return queue.skew if policy.rules.follows_wall_clock(schedule) else 0.0
+
+
 def _fail(
     queue: TaskQueue,
     task: Task,
@@ -180,9 +190,10 @@ def _recur(
     if schedule is None:
         return
     try:
-        slot = policy.rules.following(schedule.text, task.slot, now + queue.skew)
+        ahead = slots_ahead(queue, schedule.text, policy)
+        slot = policy.rules.following(schedule.text, task.slot, now + ahead)
     except InvalidInput:
         # It was readable when it was pushed, so a newer croniter must think otherwise.
         yield Unscheduled(task.id, now)
     else:
-        yield Recurred(task.id, now, slot, slot - queue.skew)
+        yield Recurred(task.id, now, slot, slot - ahead)

@@ -41,7 +41,7 @@ class Recurred(NamedTuple):
 
     id: str
     at: float
-    #: Wall-clock seconds.
+    #: See ``Task.slot``.
     slot: float
     eta: float
 

@@ -26,16 +26,8 @@ class Rules:
         return parse_rule(text, self._zone).next(after)
 
     def following(self, text: str, slot: float, now: float) -> float:
-        """The slot after ``slot``, whose run has ended at ``now``.
-
-        Always later than both. What was missed meanwhile, because the service was down or
-        the run took long, is not caught up: the run that ended just now was late for all of
-        it. And no slot comes twice, however the clock was set.
-        """
-        rule = parse_rule(text, self._zone)
-        if rule.is_interval and slot <= now:
-            slot = rule.latest(slot, now)
-        return rule.next(slot if rule.is_interval else max(slot, now))
+        """The slot after ``slot``, whose run has ended at ``now`` (see Rule)."""
+        return parse_rule(text, self._zone).following(slot, now)
 
     def follows_wall_clock(self, text: str) -> bool:
         """Whether its slots are moments of the wall clock, rather than counted on."""

@@ -34,7 +34,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from croniter import CroniterError, croniter
 
@@ -76,8 +75,13 @@ class Rule(ABC):
         """The first slot later than ``after``; both in posix seconds."""
 
     @abstractmethod
-    def latest(self, slot: float, now: float) -> float:
-        """The last slot not later than ``now``, where ``slot`` is one of them."""
+    def following(self, slot: float, now: float) -> float:
+        """The slot after ``slot``, whose run has ended at ``now``; later than both.
+
+        What was missed meanwhile, because the service was down or the run took long, is
+        not caught up: the run that ended just now was late for all of it. And no slot
+        comes twice, however the clock was set.
+        """
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,9 @@ class Interval(Rule):
     def next(self, after: float) -> float:
         return float(math.floor(after) + self.period)
 
-    def latest(self, slot: float, now: float) -> float:
-        return slot + (now - slot) // self.period * self.period
+    def following(self, slot: float, now: float) -> float:
+        missed = max(0.0, now - slot) // self.period
+        return slot + (missed + 1) * self.period
 
 
 @dataclass(frozen=True)
@@ -136,29 +141,11 @@ class Calendar(Rule):
             slot = self._wall_after(gap.enters - 1)
         return self._instant(slot, fold=0)
 
-    def latest(self, slot: float, now: float) -> float:
-        """See Rule. The mirror image of ``next``, and ``slot`` is not needed."""
-        wall, fold = self._clock(math.floor(now))
-        seam = self._seam(wall)
-        if seam and fold and not self.every_hour:
-            wall = seam.leaves - 1
-        found = self._wall_before(wall + 1)
-        if seam and self.every_hour:
-            if fold and found < seam.enters:
-                found, fold = self._wall_before(seam.leaves), 0
-            if found >= seam.enters:
-                return self._instant(found, fold)
-        while gap := self._gap(found):
-            if not self.every_hour:
-                return float(gap.instant)
-            found = self._wall_before(gap.leaves)
-        return self._instant(found, fold=int(self.every_hour))
+    def following(self, slot: float, now: float) -> float:
+        return self.next(max(slot, now))
 
     def _wall_after(self, wall: int) -> int:
         return int(self._cron.get_next(float, start_time=float(wall)))
-
-    def _wall_before(self, wall: int) -> int:
-        return int(self._cron.get_prev(float, start_time=float(wall)))
 
     def _clock(self, instant: int) -> tuple[int, int]:
         """What the clock shows, in wall seconds, and 1 if it shows that again."""
@@ -195,26 +182,6 @@ class Calendar(Rule):
         return self._clock(instant)[0] - instant
 
 
-class Rules:
-    """Answers for schedules by their text, in the zone of those that name none."""
-
-    def __init__(self, zone_name: str) -> None:
-        """``zone_name``: a name like Europe/Paris; "" for the zone of this machine."""
-        self._zone = ZoneInfo(zone_name) if zone_name else None
-
-    def first(self, text: str, after: float) -> float:
-        """The first slot of a new schedule that must not run until after ``after``."""
-        return parse_rule(text, self._zone).next(after)
-
-    def following(self, text: str, previous_slot: float, now: float) -> float:
-        """See ``coming``."""
-        return coming(parse_rule(text, self._zone), previous_slot, now)
-
-    def follows_wall_clock(self, text: str) -> bool:
-        """Whether setting the clock moves the slots; that of ``@every`` just passes."""
-        return not parse_rule(text, self._zone).is_interval
-
-
 @lru_cache(maxsize=16_384)
 def parse_rule(text: str, zone: tzinfo | None) -> Rule:
     """Read a rule; ``zone`` is where its clock hangs, ``None`` for this machine's zone.
@@ -240,18 +207,6 @@ def parse_rule(text: str, zone: tzinfo | None) -> Rule:
         implement_cron_bug=True,
     )
     return Calendar(text, zone, fields[_HOUR] == ["*"], cron)
-
-
-def coming(rule: Rule, previous_slot: float, now: float) -> float:
-    """The slot to run once ``previous_slot`` has been dealt with; all in posix seconds.
-
-    If slots were missed (the service was down, the run took long), that is the latest
-    one missed: due at once, and the only one to catch up. Otherwise it is the first
-    slot to come. Always later than ``previous_slot``, so that no slot runs twice when
-    the clock is set back.
-    """
-    slot = rule.next(previous_slot)
-    return slot if slot > now else rule.latest(slot, now)
 
 
 def schedule_id(url: str, payload: bytes | None, schedule: str) -> str:

@@ -51,7 +51,8 @@ class Task:
     spec: bytes
     #: The text of the schedule this is a run of, "" if it is not one.
     schedule: str
-    #: The moment the schedule named for this run, wall-clock seconds; 0.0 without one.
+    #: The moment its schedule named for this run; 0.0 without one. On the clock that
+    #: names the slots of such a schedule (see ``decisions.slots_ahead``).
     slot: float
     #: It is not delivered before this time.
     eta: float

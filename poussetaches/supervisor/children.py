@@ -25,7 +25,9 @@ SHORT_LIFE = 1.0
 #: The pause before a child that keeps dying is replaced: doubled each time, seconds.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
-#: Between asking a silent child for its stacks and killing it, seconds.
+#: How long a child may take until it is ready, seconds: on a busy machine, many at once.
+START_TIMEOUT = 60.0
+#: Between asking a silent child for its stacks and killing it, seconds at most.
 LAST_WORDS = 1.0
 
 
@@ -57,6 +59,8 @@ class Child:
     slots: int = 0
     #: What it holds, by the number of the lease.
     holds: dict[int, Hold] = field(default_factory=dict)
+    #: When it was last found to be silent for long; monotonic seconds.
+    doubted_at: float = 0.0
     #: When it was asked for its stacks because it was silent; monotonic seconds.
     warned_at: float | None = None
     #: From its last heartbeat: bytes, and seconds.
@@ -187,10 +191,13 @@ class Children:
         """
         lost = []
         for child in self._by_fd.values():
+            if now < self._next_step(child):
+                continue
             if child.warned_at is not None:
-                if now - child.warned_at >= LAST_WORDS:
-                    lost.append(child)
-            elif now - child.last_heard >= self._timeout:
+                lost.append(child)
+            elif child.doubted_at <= child.last_heard:
+                child.doubted_at = now
+            else:
                 child.warned_at = now
                 log.error(
                     "silent child: its stacks follow, then it is killed",
@@ -203,14 +210,24 @@ class Children:
                 child.process.send_signal(signal.SIGABRT)
         return lost
 
+    def _next_step(self, child: Child) -> float:
+        """When a child that stays silent is doubted, then warned, then given up.
+
+        The doubt is for the case that nobody ran, as in a frozen container: we wake up
+        long after the deadline, and the child needs a moment, too, to say something.
+        """
+        patience = self._timeout if child.ready else max(self._timeout, START_TIMEOUT)
+        moment = patience / 4
+        if child.warned_at is not None:
+            return child.warned_at + min(LAST_WORDS, moment)
+        if child.doubted_at <= child.last_heard:
+            return child.last_heard + patience - moment
+        return max(child.last_heard + patience, child.doubted_at + moment)
+
     def next_deadline(self) -> float:
         """When ``fill`` or ``silent`` will have something to do; monotonic seconds."""
         moments = [p.due_at for p in self._places if p.due_at is not None]
-        for child in self._by_fd.values():
-            if child.warned_at is None:
-                moments.append(child.last_heard + self._timeout)
-            else:
-                moments.append(child.warned_at + LAST_WORDS)
+        moments += [self._next_step(child) for child in self._by_fd.values()]
         return min(moments, default=float("inf"))
 
     def kill(self, children: Sequence[Child]) -> None:

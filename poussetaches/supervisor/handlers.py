@@ -123,26 +123,26 @@ class Handlers:
         )
         following = None if page.cursor is None else "{!r},{}".format(*page.cursor)
         return {
-            "tasks": [_view(task, queue.skew) for task in page.tasks],
+            "tasks": [self._view(task) for task in page.tasks],
             "total": page.total,
             "cursor": following,
         }
 
-
-def _view(task: Task, skew: float) -> tuple[Any, ...]:
-    """A task for the public, times by the wall clock (see ``schema.TaskView``)."""
-    return (
-        task.id,
-        task.spec,
-        task.schedule,
-        task.slot,
-        task.eta + skew,
-        task.attempts,
-        task.last_run_at + skew if task.last_run_at else 0.0,
-        task.error,
-        task.error_status,
-        task.state.value,
-    )
+    def _view(self, task: Task) -> tuple[Any, ...]:
+        """A task for the public, times by the wall clock (see ``schema.TaskView``)."""
+        skew = self._keeper.queue.skew
+        return (
+            task.id,
+            task.spec,
+            task.schedule,
+            self._keeper.wall_slot(task),
+            task.eta + skew,
+            task.attempts,
+            task.last_run_at + skew if task.last_run_at else 0.0,
+            task.error,
+            task.error_status,
+            task.state.value,
+        )
 
 
 def _position(cursor: str) -> listing.Position:

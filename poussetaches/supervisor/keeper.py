@@ -113,6 +113,13 @@ class Keeper:
             self._record(decisions.step_clock(self.queue, skew, now, self._policy))
             log.warning("the wall clock was set", extra=fields(seconds=skew - before))
 
+    def wall_slot(self, task: Task) -> float:
+        """The slot of a run by the wall clock; 0.0 for a task that is no run."""
+        if not task.schedule:
+            return 0.0
+        ahead = decisions.slots_ahead(self.queue, task.schedule, self._policy)
+        return task.slot + self.queue.skew - ahead
+
     def commit(self) -> None:
         """Make durable what was decided since the last commit. Raises OSError."""
         self.store.commit()

@@ -202,14 +202,16 @@ def test_a_large_body_arrives_whole(client: Client) -> None:
     assert client.read().body == b"POST /first " + MEGABYTE
 
 
-def test_a_large_answer_arrives_whole_at_a_slow_reader() -> None:
-    def app(_: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        start_response("200 OK", [])
-        return [MEGABYTE] * 20
+def large(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """An application whose answer does not fit into the buffers of a socket."""
+    start_response("200 OK", [])
+    return [MEGABYTE] * 20
 
-    with serving(app) as site, site.client() as client:
-        client.send(PLAIN)
-        gevent.sleep(0.05)
+
+def test_a_large_answer_arrives_whole() -> None:
+    with serving(large) as site, site.client() as client:
+        client.send(PLAIN + PLAIN)
+        assert client.read().body == MEGABYTE * 20
         assert client.read().body == MEGABYTE * 20
 
 
@@ -289,6 +291,18 @@ def test_a_slow_request_is_cut_off(
         assert recorder.calls == ["/first"] * start.count(PLAIN)
 
 
+def test_each_request_has_its_own_time(recorder: Recorder) -> None:
+    head = b"GET /first HTTP/1.1\r\nHost: a\r\nX: "
+    with serving(recorder, SHORT) as site, site.client() as client:
+        client.send(head)
+        for _ in range(3):
+            # A slow client; the end of one comes with the beginning of the next.
+            gevent.sleep(SHORT.header_timeout * 0.7)
+            client.send(b"a\r\n\r\n" + head)
+            assert client.read().status == 200
+        assert client.read().status == 408
+
+
 def test_a_connection_without_a_word_is_closed_without_a_word(
     recorder: Recorder,
 ) -> None:
@@ -301,9 +315,9 @@ def test_a_connection_without_a_word_is_closed_without_a_word(
 
 def test_an_idle_connection_is_closed_without_a_word(recorder: Recorder) -> None:
     with serving(recorder, SHORT) as site, site.client() as client:
-        client.ask(PLAIN)
-        gevent.sleep(0.15)
-        client.ask(PLAIN)
+        began = time.monotonic()
+        while taken(began) < 0.3:
+            client.ask(PLAIN)
         began = time.monotonic()
         assert client.is_closed()
         assert 0.24 < taken(began) < 0.25 + SLACK
@@ -329,17 +343,13 @@ def test_each_idle_connection_is_closed_in_its_time(recorder: Recorder) -> None:
 
 
 def test_an_answer_must_be_taken_in_time() -> None:
-    def app(_: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        start_response("200 OK", [])
-        return [MEGABYTE] * 20
-
-    with serving(app, SHORT) as site:
+    with serving(large, SHORT) as site:
         before = open_files()
         with site.client() as client:
             client.send(PLAIN)
-            eventually(lambda: open_files() == before + 2)
+            eventually(lambda: open_files() >= before + 2)
             # The client is still there, and reads nothing.
-            eventually(lambda: open_files() == before + 1)
+            eventually(lambda: open_files() <= before + 1)
 
 
 def test_hundreds_of_slow_clients_slow_nobody_down(recorder: Recorder) -> None:
@@ -359,16 +369,22 @@ def test_hundreds_of_slow_clients_slow_nobody_down(recorder: Recorder) -> None:
             one.close()
 
 
-def test_keep_alive_is_fast(client: Client) -> None:
-    """Answers in two pieces without TCP_NODELAY cost 40 ms each."""
-    # As Python's own client does, which sends head and body in two pieces.
+@pytest.mark.parametrize(
+    ("pieces", "answers"),
+    [([post(b"Content-Length: 3"), b"abc"], 1), ([PLAIN + PLAIN + PLAIN], 3)],
+    ids=["body apart", "pipeline"],
+)
+def test_keep_alive_is_fast(client: Client, pieces: list[bytes], answers: int) -> None:
+    """Small packets one after the other cost 40 ms, for want of TCP_NODELAY."""
+    # As Python's own client has it.
     client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     latencies = []
     for _ in range(100):
         began = time.monotonic()
-        client.send(post(b"Content-Length: 3"))
-        client.send(b"abc")
-        client.read()
+        for piece in pieces:
+            client.send(piece)
+        for _ in range(answers):
+            client.read()
         latencies.append(taken(began))
     assert statistics.median(latencies) < 0.02
 
@@ -413,7 +429,7 @@ def test_a_client_may_leave_anywhere(site: Site, sent: bytes, reset: bool) -> No
             client.send(sent)
             if sent:
                 eventually(lambda: open_files() >= before + 1)
-    eventually(lambda: open_files() == before)
+    eventually(lambda: open_files() <= before)
 
 
 def test_a_client_may_leave_while_the_application_works() -> None:
@@ -428,21 +444,24 @@ def test_a_client_may_leave_while_the_application_works() -> None:
         before = open_files()
         with site.client() as client:
             client.send(PLAIN)
-            eventually(lambda: open_files() == before + 2)
+            eventually(lambda: open_files() >= before + 2)
         release.set()
-        eventually(lambda: open_files() == before)
+        eventually(lambda: open_files() <= before)
 
 
-def test_a_closed_connection_leaves_no_greenlet(site: Site) -> None:
-    def greenlets() -> int:
-        gc.collect()
-        return sum(isinstance(o, gevent.Greenlet) for o in gc.get_objects())
+def greenlets() -> int:
+    gc.collect()
+    return sum(isinstance(o, gevent.Greenlet) and not o.dead for o in gc.get_objects())
 
+
+def test_no_greenlet_is_left_of_a_connection_or_a_server(recorder: Recorder) -> None:
     before = greenlets()
-    for _ in range(5):
-        with site.client() as client:
-            client.ask(PLAIN)
-    eventually(lambda: greenlets() <= before)
+    with serving(recorder) as site:
+        for _ in range(5):
+            with site.client() as client:
+                client.ask(PLAIN)
+        eventually(lambda: greenlets() == before + 1)
+    assert greenlets() == before
 
 
 def test_connections_past_the_limit_wait_for_their_turn(recorder: Recorder) -> None:
@@ -452,8 +471,9 @@ def test_connections_past_the_limit_wait_for_their_turn(recorder: Recorder) -> N
         first.ask(PLAIN)
         second.ask(PLAIN)
         third.send(SECOND)
-        gevent.sleep(0.05)
-        assert recorder.calls == ["/first", "/first"]
+        for _ in range(20):
+            first.ask(PLAIN)
+        assert "/second" not in recorder.calls
         first.close()
         assert third.read().body == b"GET /second "
         second.close()
@@ -568,6 +588,21 @@ def test_a_stop_lets_the_application_finish() -> None:
         client.close()
         stopping.join(1)
         assert stopping.ready()
+
+
+def test_a_stop_ends_a_connection_after_an_answer_that_was_on_its_way() -> None:
+    """It could not say that it was the last one."""
+    with serving(large) as site, site.client() as client:
+        eventually(lambda: len(site.server.idle) == 1)
+        client.send(PLAIN)
+        eventually(lambda: not site.server.idle)
+        stopping = gevent.spawn(site.server.stop, 5)
+        eventually(lambda: site.server.stopping)
+        began = time.monotonic()
+        assert "connection" not in client.read().headers
+        assert client.is_closed()
+        stopping.join()
+        assert taken(began) < SLACK
 
 
 def test_a_stop_answers_all_of_a_pipeline() -> None:

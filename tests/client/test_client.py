@@ -336,13 +336,11 @@ class TestErrors:
     def test_a_refusal_carries_the_reason_of_the_service(
         self, client: PousseTaches, stub: Stub
     ) -> None:
-        reason = {"code": "invalid", "message": "delay is too long", "field": "delay"}
+        reason = {"code": "invalid", "message": "delay: too long", "field": "delay"}
         stub.script = [Scripted(400, json.dumps({"error": reason}).encode())]
         with pytest.raises(requests.HTTPError) as caught:
             client.push(1, "/task/mail", delay=10**12)
-        assert str(caught.value) == (
-            "400 Bad Request for POST /: delay is too long (field: delay)"
-        )
+        assert str(caught.value) == "400 Bad Request for POST /: delay: too long"
         response = caught.value.response
         assert response is not None
         assert response.json()["error"]["code"] == "invalid"

@@ -1,4 +1,4 @@
-"""A task's own limit of retries, from the push to its death, and over dump and journal."""
+"""A task's own limit of retries, until it is dead, and over journal and dump."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ def lease(queue: TaskQueue) -> Task:
 def attempts_until_death(queue: TaskQueue, id: str = ID) -> int:
     while id not in queue.dead:
         task = lease(queue)
-        apply(
-            queue, decisions.conclude(queue, task, REFUSED, task.eta, MIDDLE, POLICY)
-        )
+        apply(queue, decisions.conclude(queue, task, REFUSED, task.eta, MIDDLE, POLICY))
     return queue.dead[id].attempts
 
 

@@ -6,6 +6,7 @@ in an environment of its own, and with the client of this package put in its pla
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -145,8 +146,15 @@ def test_a_task_that_fails_is_tried_again_until_it_succeeds(
     assert listed["last_error_body"] == "Traceback: der Nächste, bitte"
 
 
-def test_a_dead_task_is_listed_with_what_it_died_of(application: Application) -> None:
-    task_id = application.push({"for": "nothing"}, "/task/hopeless")
+def test_a_dead_task_is_listed_with_what_it_died_of(pair: Pair) -> None:
+    application, service = pair.application, pair.service
+    # The client has no word for a single attempt, and eleven take days.
+    push = {
+        "url": f"{application.address}/task/hopeless",
+        "payload": base64.b64encode(b'{"for": "nothing"}').decode(),
+        "max_retries": 0,
+    }
+    task_id = service.post("/", push).headers["Poussetaches-Task-ID"]
     listed = application.wait_for_listed("dead", task_id)
     assert listed["payload"] == {"for": "nothing"}
     assert (listed["tries"], listed["last_error_status_code"]) == (1, 500)

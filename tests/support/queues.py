@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from poussetaches.model.backoff import Backoff
-from poussetaches.model.decisions import Outcome, Policy
+from poussetaches.model.decisions import Outcome, Policy, Submission, lease, push
 from poussetaches.model.events import Event
-from poussetaches.model.queue import TaskQueue
+from poussetaches.model.queue import Counts, TaskQueue
 from poussetaches.model.rules import Rules
+from poussetaches.model.task import Schedule, Task
 
 #: 2026-01-01T00:00Z, where the timelines of tests begin.
 NOW = 1_767_225_600.0
@@ -27,31 +28,52 @@ def state(queue: TaskQueue) -> dict[str, Any]:
 
     Lists where the order is part of it. Stale entries of the heap are not part of it.
     """
+    assert all(queue.tasks[id] is task for id, task in queue.leased.items())
     return {
-        "tasks": {id: asdict(task) for id, task in queue.tasks.items()},
-        "leased": {id: id in queue.tasks for id in queue.leased},
+        "tasks": {id: _values(task) for id, task in queue.tasks.items()},
+        "leased": set(queue.leased),
         "turns": sorted(
             (eta, order, task.id)
             for eta, order, task in queue.entries()
             if task.order == order and task.state.value == "waiting"
         ),
-        "schedules": {id: asdict(one) for id, one in queue.schedules.items()},
-        "succeeded": [asdict(task) for task in queue.succeeded.values()],
-        "dead": [asdict(task) for task in queue.dead.values()],
-        "counts": asdict(queue.counts),
+        "schedules": {id: _values(one) for id, one in queue.schedules.items()},
+        "succeeded": [_values(task) for task in queue.succeeded.values()],
+        "dead": [_values(task) for task in queue.dead.values()],
+        "counts": _values(queue.counts),
         "paused": queue.paused,
         "skew": queue.skew,
     }
-
-
-def replayed(events: Iterable[Event], *, retain_succeeded: int = 1000) -> TaskQueue:
-    """A new queue to which ``events`` have happened."""
-    queue = TaskQueue(retain_succeeded=retain_succeeded)
-    apply(queue, events)
-    return queue
 
 
 def apply(queue: TaskQueue, events: Iterable[Event]) -> None:
     """Let ``events`` happen."""
     for event in events:
         queue.apply(event)
+
+
+def pushed(queue: TaskQueue, *ids: str, delay: float = 0.0, now: float = NOW) -> Task:
+    """Push a task of each id; the last one is returned."""
+    for id in ids:
+        apply(queue, push(queue, Submission(id, b"spec", delay), now, POLICY))
+    return queue.tasks[ids[-1]]
+
+
+def scheduled(
+    queue: TaskQueue, id: str = "hourly", text: str = "@hourly", now: float = NOW
+) -> Task:
+    """Push a schedule; its first run is returned."""
+    apply(queue, push(queue, Submission(id, b"spec", schedule=text), now, POLICY))
+    return queue.tasks[id]
+
+
+def leased(queue: TaskQueue, now: float = NOW) -> Task:
+    """Lease what is due, which must be there."""
+    event = lease(queue, now)
+    assert event is not None
+    queue.apply(event)
+    return queue.tasks[event.id]
+
+
+def _values(thing: Task | Schedule | Counts) -> dict[str, Any]:
+    return {field.name: getattr(thing, field.name) for field in fields(thing)}

@@ -18,7 +18,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,6 +141,15 @@ class Service:
                 stderr=log,
                 start_new_session=True,
             )
+
+    @contextmanager
+    def launched(self) -> Iterator[Service]:
+        """As ``with`` the service itself, without waiting for it to answer."""
+        try:
+            self.launch()
+            yield self
+        finally:
+            self.__exit__()
 
     def wait_until_it_answers(self) -> None:
         """AssertionError if it does not, or ends."""

@@ -11,8 +11,8 @@
     with ScriptedTarget(close_in_the_middle) as target: ...
 
 Each connection is handed to the script, on a thread of its own; when the script
-returns, the connection is closed. A script may be as simple-minded as it likes: that the
-other side hangs up, or that the test is over, ends it silently. Any other error of a
+returns, the connection is closed. A script may be as simple-minded as it likes: that
+the other side hangs up, or that the test is over, ends it silently. Any other error of a
 script is raised again where the ``with`` block ends.
 
 Plain threads, so that it serves tests that block as well as tests that run gevent.
@@ -133,6 +133,11 @@ class Peer:
     def wait_over(self) -> None:
         """Until the test is over, without reading a byte."""
         self._target.is_over.wait()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the target's own end is: the script has ended."""
+        return self.sock.fileno() == -1
 
     def reset(self) -> None:
         """Close by RST, as a crashed host does."""

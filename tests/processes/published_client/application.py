@@ -58,11 +58,10 @@ def flaky() -> tuple[str, int]:
 
 
 @app.post("/task/hopeless")
-def hopeless() -> tuple[bytes, int, dict[str, str]]:
-    """Asks not to be tried again, with a long body that is not quite text."""
+def hopeless() -> tuple[bytes, int]:
+    """Always fails, with a long body that is not quite text."""
     receive()
-    body = b"Traceback: \xff" + "Übel! ".encode() * 10_000
-    return body, 500, {"Poussetaches-Outcome": "dead"}
+    return b"Traceback: \xff" + "Übel! ".encode() * 10_000, 500
 
 
 @app.post("/push")

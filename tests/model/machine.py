@@ -1,0 +1,496 @@
+"""A state machine that does to a queue whatever may be done to it, in any order.
+
+Beside the queue goes a ``Ledger``: it knows only what the events say, keeps its own
+books, and objects to every event that breaks a promise.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from poussetaches.errors import IllegalEvent
+from poussetaches.model import decisions
+from poussetaches.model.backoff import FOR_EVER, Backoff
+from poussetaches.model.decisions import Outcome, Policy, Submission
+from poussetaches.model.events import (
+    Cancelled,
+    ClockStepped,
+    Died,
+    Event,
+    Failed,
+    Leased,
+    Moved,
+    Paused,
+    Pushed,
+    Recurred,
+    Resumed,
+    Scheduled,
+    Succeeded,
+    Unscheduled,
+)
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.rules import Rules
+from poussetaches.model.task import NO_ANSWER, Task
+from tests.support.queues import apply, state
+
+P = ParamSpec("P")
+
+RETAIN = 3
+BACKOFF = Backoff((1.0, 60.0), jitter=0.3)
+#: Schedules by their id.
+SCHEDULES = {
+    "s-seconds": "@every 10s",
+    "s-hours": "@every 2h",
+    "s-minutely": "* * * * *",
+    "s-hourly": "@hourly",
+    "s-nightly": "30 2 * * *",
+}
+PERIODS = {"@every 10s": 10.0, "@every 2h": 7200.0}
+#: In Europe/Paris: an ordinary day, and the nights in which the clock jumps.
+BEGINNINGS = (1_767_225_600.0, 1_774_744_200.0, 1_792_884_600.0)
+
+SECONDS = st.sampled_from([0.0, 0.3, 1.0, 9.0, 60.0, 61.5, 1800.0, 3600.0, 90_000.0])
+STEPS = st.sampled_from([-86_400.0, -3600.0, -7.0, -0.5, 0.5, 7.0, 3600.0, 86_400.0])
+DELAYS = st.sampled_from([0.0, 0.0, 0.0, 5.0, 60.0, 86_400.0, -3600.0])
+LIMITS = st.sampled_from([None, None, None, 0, 1, 4, FOR_EVER])
+DRAWS = st.floats(0.0, 1.0, exclude_max=True)
+ERRORS = st.sampled_from([b"", b"no", bytes(range(256))])
+PICKS = st.integers(0, 99)
+
+
+def most_attempts(max_retries: int | None) -> float:
+    """How many attempts a task with this limit may have, under BACKOFF."""
+    if max_retries is None:
+        return len(BACKOFF.waits) + 1
+    return float("inf") if max_retries == FOR_EVER else max_retries + 1
+
+
+@dataclass
+class Run:
+    """What the ledger knows of one live task."""
+
+    schedule: str
+    max_retries: int | None
+    eta: float
+    order: int
+    slot: float
+    attempts: int = 0
+    is_leased: bool = False
+
+
+@dataclass
+class Ledger:
+    """Books about the events, kept without the queue's help."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    schedules: dict[str, Scheduled] = field(default_factory=dict)
+    #: The slot that each schedule, as long as it is kept, had last.
+    slots: dict[str, float] = field(default_factory=dict)
+    #: The attempts that have ended, for reports that come late.
+    ended: list[tuple[str, int]] = field(default_factory=list)
+    accepted: int = 0
+    succeeded: int = 0
+    dead: int = 0
+    cancelled: int = 0
+    paused: bool = False
+    skew: float = 0.0
+    _orders: int = 0
+
+    def take(self, event: Event) -> None:
+        """Write ``event`` down. AssertionError if it breaks a promise."""
+        if isinstance(event, Pushed):
+            self._begin(event.id, "", event.max_retries, event.eta, 0.0)
+        elif isinstance(event, Recurred):
+            kept = self.schedules[event.id]
+            before = self.slots.get(event.id)
+            assert before is None or event.slot > before, "a slot came twice"
+            self.slots[event.id] = event.slot
+            terms = kept.text, kept.max_retries, event.eta, event.slot
+            self._begin(event.id, *terms)
+        elif isinstance(event, Leased):
+            run = self.runs[event.id]
+            assert not self.paused, "leased while paused"
+            assert not run.is_leased, "leased twice"
+            assert event.at >= run.eta, "leased before its time"
+            assert event.attempt == run.attempts + 1
+            assert event.attempt <= most_attempts(run.max_retries)
+            run.attempts += 1
+            run.is_leased = True
+        elif isinstance(event, Failed):
+            run = self._end_attempt(event)
+            assert event.attempt < most_attempts(run.max_retries)
+            run.is_leased = False
+            self._turn(run, event.eta)
+        elif isinstance(event, Died):
+            assert event.attempt == most_attempts(self._end_attempt(event).max_retries)
+            self.dead += 1
+            del self.runs[event.id]
+        elif isinstance(event, Succeeded):
+            self._end_attempt(event)
+            self.succeeded += 1
+            del self.runs[event.id]
+        elif isinstance(event, Cancelled):
+            run = self.runs.pop(event.id)
+            if run.is_leased:
+                self.ended.append((event.id, run.attempts))
+            self.cancelled += 1
+        elif isinstance(event, Moved):
+            run = self.runs[event.id]
+            assert not run.is_leased
+            self._turn(run, event.eta)
+        elif isinstance(event, Scheduled):
+            assert event.id not in self.schedules
+            self.schedules[event.id] = event
+            if event.id not in self.runs:
+                self.slots.pop(event.id, None)
+        elif isinstance(event, Unscheduled):
+            del self.schedules[event.id]
+        elif isinstance(event, (Paused, Resumed)):
+            self.paused = isinstance(event, Paused)
+        else:
+            assert isinstance(event, ClockStepped)
+            self.skew = event.skew
+
+    def turn(self, now: float) -> str | None:
+        """Whose turn it is."""
+        due = [
+            (run.eta, run.order, id)
+            for id, run in self.runs.items()
+            if not run.is_leased and run.eta <= now
+        ]
+        return None if self.paused or not due else min(due)[2]
+
+    def _begin(
+        self, id: str, schedule: str, max_retries: int | None, eta: float, slot: float
+    ) -> None:
+        assert id not in self.runs, "two live runs of one id"
+        self.accepted += 1
+        run = self.runs[id] = Run(schedule, max_retries, eta, 0, slot)
+        self._turn(run, eta)
+
+    def _turn(self, run: Run, eta: float) -> None:
+        self._orders += 1
+        run.eta, run.order = eta, self._orders
+
+    def _end_attempt(self, event: Succeeded | Failed | Died) -> Run:
+        run = self.runs[event.id]
+        assert run.is_leased
+        assert event.attempt == run.attempts
+        self.ended.append((event.id, event.attempt))
+        return run
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Runs decisions and applies them, on a timeline that the rules move."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue = self.new_queue()
+        self.policy = Policy(BACKOFF, Rules("Europe/Paris"))
+        self.now = BEGINNINGS[0]
+        self.ledger = Ledger()
+        self.pushes = 0
+        #: What has happened since ``base``.
+        self.history: list[Event] = []
+        #: The queue as it was loaded last.
+        self.base = copy.deepcopy(self.queue)
+
+    @staticmethod
+    def new_queue() -> TaskQueue:
+        return TaskQueue(retain_succeeded=RETAIN)
+
+    # --- how a decision happens -------------------------------------------------------
+
+    def decide(
+        self,
+        decision: Callable[Concatenate[TaskQueue, P], list[Event]],
+        *arguments: P.args,
+        **keywords: P.kwargs,
+    ) -> list[Event]:
+        """Decide, which changes nothing, and then let it happen."""
+        before = state(self.queue)
+        events = decision(self.queue, *arguments, **keywords)
+        assert state(self.queue) == before
+        self.record(events)
+        return events
+
+    def record(self, events: list[Event]) -> None:
+        """Let the events of one decision happen."""
+        for event in events:
+            self.ledger.take(event)
+        self.history.extend(events)
+        apply(self.queue, events)
+
+    def ahead(self, run: Run) -> float:
+        """How far the clock is ahead of the timeline that names the slots of ``run``."""
+        return 0.0 if run.schedule in PERIODS else self.queue.skew
+
+    def pick_leased(self, pick: int) -> Task:
+        """One of those in flight."""
+        return list(self.queue.leased.values())[pick % len(self.queue.leased)]
+
+    # --- rules: time ------------------------------------------------------------------
+
+    @initialize(where=st.sampled_from(BEGINNINGS))
+    def begin(self, where: float) -> None:
+        self.now = where
+
+    @rule(seconds=SECONDS)
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+
+    def wait_for_a_turn(self) -> None:
+        coming = [run.eta for run in self.ledger.runs.values() if not run.is_leased]
+        self.now = max(self.now, min(coming, default=self.now))
+
+    @rule(seconds=STEPS)
+    def step_clock(self, seconds: float) -> None:
+        before = {id: run.eta for id, run in self.ledger.runs.items()}
+        skew = self.queue.skew + seconds
+        self.decide(decisions.step_clock, skew, self.now, self.policy)
+        for id, run in self.ledger.runs.items():
+            follows = run.schedule and run.schedule not in PERIODS
+            moves = follows and not run.is_leased and run.attempts == 0
+            assert run.eta == (run.slot - skew if moves else before[id])
+
+    # --- rules: pushes ----------------------------------------------------------------
+
+    @rule(delay=DELAYS, limit=LIMITS)
+    def push(self, delay: float, limit: int | None) -> None:
+        self.pushes += 1
+        submission = Submission(
+            f"t-{self.pushes}", b"spec", delay, max_retries=limit
+        )
+        events = self.decide(decisions.push, submission, self.now, self.policy)
+        assert self.ledger.runs[submission.id].eta == self.now + delay
+        assert len(events) == 1
+
+    @rule(id=st.sampled_from(sorted(SCHEDULES)), delay=DELAYS, limit=LIMITS)
+    def push_schedule(self, id: str, delay: float, limit: int | None) -> None:
+        known, live = id in self.ledger.schedules, id in self.ledger.runs
+        submission = Submission(id, b"spec", delay, SCHEDULES[id], limit)
+        events = self.decide(decisions.push, submission, self.now, self.policy)
+        assert len(events) == (0 if known else 1 if live else 2)
+        if len(events) == 2:
+            run = self.ledger.runs[id]
+            assert run.eta == run.slot - self.ahead(run)
+            assert run.eta > self.now + delay
+        assert id in self.ledger.schedules
+        assert id in self.ledger.runs
+
+    @rule()
+    @precondition(lambda self: self.ledger.schedules)
+    def unschedule(self) -> None:
+        self.decide(decisions.unschedule, self.now)
+        assert not self.ledger.schedules
+        assert all(run.is_leased for run in self.ledger.runs.values() if run.schedule)
+
+    # --- rules: attempts --------------------------------------------------------------
+
+    def _lease(self, queue: TaskQueue) -> list[Event]:
+        event = decisions.lease(queue, self.now)
+        return [] if event is None else [event]
+
+    @rule(most=st.sampled_from([1, 1, 5]))
+    def lease(self, most: int) -> None:
+        for _ in range(most):
+            expected = self.ledger.turn(self.now)
+            events = self.decide(lambda queue: self._lease(queue))
+            assert [event.id for event in events if isinstance(event, Leased)] == (
+                [] if expected is None else [expected]
+            )
+
+    @rule(pick=PICKS, draw=DRAWS)
+    @precondition(lambda self: self.queue.leased)
+    def succeed(self, pick: int, draw: float) -> None:
+        task = self.pick_leased(pick)
+        outcome = Outcome(True, 200, b"")
+        self._end(task, [Succeeded], decisions.conclude, outcome, self.now, draw)
+
+    @rule(pick=PICKS, draw=DRAWS, error=ERRORS)
+    @precondition(lambda self: self.queue.leased)
+    def fail(self, pick: int, draw: float, error: bytes) -> None:
+        task = self.pick_leased(pick)
+        attempt = self.ledger.runs[task.id].attempts
+        outcome = Outcome(False, 500, error)
+        kinds = [Failed, Died, Cancelled]
+        if self._end(task, kinds, decisions.conclude, outcome, self.now, draw) is Failed:
+            wait = BACKOFF.waits[min(attempt, len(BACKOFF.waits)) - 1]
+            eta = self.ledger.runs[task.id].eta
+            assert eta - self.now == pytest.approx(wait, rel=BACKOFF.jitter + 1e-6)
+            assert (task.error_status, task.error) == (500, error)
+
+    @rule(pick=PICKS)
+    @precondition(lambda self: self.queue.leased)
+    def lose(self, pick: int) -> None:
+        task = self.pick_leased(pick)
+        attempt = self.ledger.runs[task.id].attempts
+        kinds = [Failed, Died, Cancelled]
+        if self._end(task, kinds, decisions.lose, "gone", self.now) is Failed:
+            repeated = attempt > len(BACKOFF.waits)
+            wait = BACKOFF.waits[-1] if repeated else 0.0
+            assert self.ledger.runs[task.id].eta == pytest.approx(self.now + wait)
+            assert (task.error_status, task.error) == (NO_ANSWER, b"gone")
+
+    def _end(
+        self,
+        task: Task,
+        kinds: list[type[Event]],
+        decision: Callable[..., list[Event]],
+        *arguments: object,
+    ) -> type[Event]:
+        """An attempt ends as one of ``kinds``, which is returned; a schedule goes on."""
+        run = self.ledger.runs[task.id]
+        is_kept = task.id in self.ledger.schedules
+        events = self.decide(decision, task, *arguments, self.policy)
+        assert type(events[0]) in kinds
+        dropped = run.schedule and not is_kept
+        assert isinstance(events[0], Cancelled) == (
+            bool(dropped) and not isinstance(events[0], Succeeded)
+        )
+        assert task.last_run_at == self.now or isinstance(events[0], Cancelled)
+        if isinstance(events[0], (Succeeded, Died)) and is_kept:
+            assert [type(event) for event in events[1:]] == [Recurred]
+            coming = self.ledger.runs[task.id]
+            assert coming.attempts == 0
+            assert coming.eta == coming.slot - self.ahead(coming)
+            assert coming.eta > self.now
+            if coming.schedule in PERIODS and run.slot <= self.now:
+                assert coming.eta <= self.now + PERIODS[coming.schedule]
+        else:
+            assert len(events) == 1
+        return type(events[0])
+
+    @rule(ends=st.lists(st.sampled_from("sfl"), min_size=1, max_size=8), draw=DRAWS)
+    def work(self, ends: list[str], draw: float) -> None:
+        """What the service does most: a turn comes, its attempt begins, and ends."""
+        if self.ledger.paused:
+            self.resume()
+        for end in ends:
+            self.wait_for_a_turn()
+            expected = self.ledger.turn(self.now)
+            self.lease(1)
+            if expected is None:
+                return
+            if end == "s":
+                self.succeed(-1, draw)
+            elif end == "f":
+                self.fail(-1, draw, b"no")
+            else:
+                self.lose(-1)
+
+    @rule(pick=PICKS, kind=st.sampled_from([Succeeded, Failed, Died]))
+    @precondition(lambda self: self.ledger.ended)
+    def report_late(self, pick: int, kind: type[Event]) -> None:
+        """What an attempt brought that was given up, or has been reported already."""
+        id, attempt = self.ledger.ended[pick % len(self.ledger.ended)]
+        run = self.ledger.runs.get(id)
+        if run is not None and run.is_leased and run.attempts == attempt:
+            return  # the next run of a schedule has come as far
+        late: dict[type[Event], Event] = {
+            Succeeded: Succeeded(id, self.now, attempt, 200),
+            Failed: Failed(id, self.now, attempt, 500, b"", self.now),
+            Died: Died(id, self.now, attempt, 500, b""),
+        }
+        before = state(self.queue)
+        with pytest.raises(IllegalEvent):
+            self.queue.apply(late[kind])
+        assert state(self.queue) == before
+
+    # --- rules: the service -----------------------------------------------------------
+
+    @rule()
+    def pause(self) -> None:
+        self.record([Paused(self.now)])
+
+    def resume(self) -> None:
+        self.record([Resumed(self.now)])
+
+    @rule(seconds=st.one_of(SECONDS, STEPS))
+    def replay(self, seconds: float) -> None:
+        """The service stops and starts again; its clock may have been set meanwhile."""
+        again = copy.deepcopy(self.base)
+        apply(again, self.history)
+        assert state(again) == state(self.queue)
+        self.queue = again
+        self.now += seconds
+
+    @rule()
+    def load(self) -> None:
+        """The service stops after a dump and starts from it."""
+        queue = copy.deepcopy(self.queue)
+        again = self.new_queue()
+        again.load(
+            tasks=list(queue.tasks.values()),
+            schedules=list(queue.schedules.values()),
+            succeeded=list(queue.succeeded.values()),
+            dead=list(queue.dead.values()),
+            counts=queue.counts,
+            paused=queue.paused,
+            skew=queue.skew,
+        )
+        assert state(again) == state(self.queue)
+        self.queue = again
+        self.base = copy.deepcopy(again)
+        self.history = []
+
+    @rule()
+    @precondition(lambda self: self.queue.leased)
+    def recover(self) -> None:
+        before = {task.id: task.attempts for task in self.queue.leased.values()}
+        for events in decisions.recover(self.queue, self.now, self.policy):
+            self.record(events)
+        assert not self.queue.leased
+        for id, attempts in before.items():
+            task = self.queue.tasks.get(id)
+            assert task is None or task.attempts in (attempts, 0)
+
+    # --- always -----------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        assert self.queue.difference() == 0
+        ledger, counts = self.ledger, self.queue.counts
+        assert counts.accepted == ledger.accepted
+        assert counts.succeeded == ledger.succeeded
+        assert counts.dead == ledger.dead
+        assert counts.cancelled == ledger.cancelled
+
+    @invariant()
+    def the_queue_is_as_the_events_say(self) -> None:
+        queue, ledger = self.queue, self.ledger
+        assert queue.tasks.keys() == ledger.runs.keys()
+        assert queue.schedules.keys() == ledger.schedules.keys()
+        assert queue.leased.keys() == {
+            id for id, run in ledger.runs.items() if run.is_leased
+        }
+        assert queue.waiting == len(ledger.runs) - len(queue.leased)
+        assert queue.paused == ledger.paused
+        assert queue.skew == ledger.skew
+        for id, run in ledger.runs.items():
+            task = queue.tasks[id]
+            assert (task.eta, task.attempts, task.slot, task.schedule) == (
+                run.eta,
+                run.attempts,
+                run.slot,
+                run.schedule,
+            )
+        assert len(queue.succeeded) <= RETAIN
+        assert not queue.dead.keys() - {id for id, _ in ledger.ended}
+
+    @invariant()
+    def a_schedule_has_its_next_run(self) -> None:
+        assert self.ledger.schedules.keys() <= self.ledger.runs.keys()
