@@ -1,8 +1,8 @@
 """A cheap client: pushes tasks over keep-alive connections, one at a time on each.
 
-A process of its own: ``python -m bench.generator PORT TARGET COUNT CONNECTIONS [RATE]``.
-Prints its figures as JSON. Exits 1 if any push was not answered with the status of the
-first.
+A process of its own: ``python -m bench.generator PORT TARGET COUNT CONNECTIONS
+[RATE]``. Prints its figures as JSON. Exits 1 if any push was not answered with the
+status of the first.
 """
 
 from __future__ import annotations
@@ -86,7 +86,11 @@ def push(
 if __name__ == "__main__":
     port, target, count, connections, *rate = sys.argv[1:]
     figures = push(
-        int(port), target, int(count), int(connections), float(rate[0]) if rate else None
+        int(port),
+        target,
+        int(count),
+        int(connections),
+        float(rate[0]) if rate else None,
     )
     sys.stdout.write(json.dumps(figures))
     sys.exit(len(figures["statuses"]) != 1)  # type: ignore[arg-type]

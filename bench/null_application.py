@@ -1,7 +1,8 @@
 """The baseline: a bottle application that does nothing, on plain gevent.pywsgi.
 
 A process of its own: ``python -m bench.null_application``. Prints its port. It has
-TCP_NODELAY, without which pywsgi needs 44 ms for every push (and no comparison is fair).
+TCP_NODELAY, without which pywsgi needs 44 ms for every push (and no comparison is
+fair).
 """
 
 from gevent import monkey

@@ -1,7 +1,7 @@
 """A cheap application: answers every POST with 200 and remembers how late it came.
 
-A process of its own: ``python -m bench.receiver``. Prints its port, then on each line of
-its standard input the figures since the line before, as JSON.
+A process of its own: ``python -m bench.receiver``. Prints its port, then on each line
+of its standard input the figures since the line before, as JSON.
 """
 
 from __future__ import annotations

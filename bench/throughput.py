@@ -148,7 +148,9 @@ def show(figures: dict[str, Any]) -> str:
             for name, size in figures["peak_memory"].items()
         ),
     ]
-    lines = [f"{name:<34} {value:>20} {ratio:>6}".rstrip() for name, value, ratio in rows]
+    lines = [
+        f"{name:<34} {value:>20} {ratio:>6}".rstrip() for name, value, ratio in rows
+    ]
     settings = ", ".join(f"{k} {v}" for k, v in figures["settings"].items())
     head = f"{settings}; {figures['machine']}"
     return "\n".join([head, f"{'':<34} {'':>20}  ratio", *lines])
@@ -180,7 +182,9 @@ def _percentiles(ordered: list[float]) -> dict[str, float]:
     """Of seconds in ascending order; in milliseconds."""
     at = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
     last = len(ordered) - 1
-    return {name: round(ordered[int(share * last)] * 1e3, 3) for name, share in at.items()}
+    return {
+        name: round(ordered[int(share * last)] * 1e3, 3) for name, share in at.items()
+    }
 
 
 def _pair(percentiles: dict[str, float]) -> str:

@@ -29,7 +29,7 @@ def run(role: str, begin: Begin, arguments: Sequence[str]) -> int:
     Returns the exit status.
     """
     index, channel_fd, *fds = arguments
-    # The supervisor sends SIGABRT to a child that has fallen silent: this dumps its stacks.
+    # A child that has fallen silent gets SIGABRT, and this dumps its stacks.
     faulthandler.enable()
     try:
         channel = Channel(int(channel_fd))

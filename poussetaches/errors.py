@@ -1,8 +1,8 @@
 """The one tree of errors.
 
 Each class has a ``code`` for machines; the message is a sentence for people. Which HTTP
-status a code becomes is the api's business (``api/app.py``), which exit code the command
-line's (``cli``).
+status a code becomes is the api's business (``api/app.py``), which exit code the
+command line's (``cli``).
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class StoreDamaged(StoreError):
 
 
 class IllegalEvent(PousseTachesError):
-    """An event that the state of its task does not allow. A bug of ours, never input."""
+    """An event that its task's state does not allow: a bug of ours, never input."""
 
     code = "illegal_event"
 

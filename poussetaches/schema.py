@@ -123,7 +123,7 @@ def encode(value: Any) -> bytes:
     return msgspec.json.encode(value) + b"\n"
 
 
-# --- reading -----------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------
 
 
 def _read_push(body: bytes) -> PushBody:
@@ -134,7 +134,7 @@ def _read_push(body: bytes) -> PushBody:
             return msgspec.convert(_with_folded_keys(body), PushBody)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"The body is not valid JSON: {error}.") from None
     except RecursionError:
         raise InvalidInput("The body is nested too deeply.") from None
@@ -221,7 +221,7 @@ def _delay(minutes: int, seconds: float | None) -> float:
     return seconds
 
 
-# --- writing -----------------------------------------------------------------------------
+# --- writing ------------------------------------------------------------------------
 
 
 def _nanoseconds(seconds: float) -> int:

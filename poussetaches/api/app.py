@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from bottle import Bottle, HTTPError, HTTPResponse
+from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from poussetaches.api import ancestor, native
 from poussetaches.api.gateway import Gateway
@@ -43,6 +43,7 @@ def make_app(gateway: Gateway) -> Bottle:
         for method, path, view in surface.routes(gateway):
             app.route(path, method=method, callback=_answering(view))
     app.default_error_handler = _error_page
+    app.add_hook("before_request", _refuse_path_that_is_no_text)
     return app
 
 
@@ -55,6 +56,13 @@ def error_json(error: PousseTachesError) -> bytes:
     """``error`` as the body of an answer."""
     told = {"code": error.code, "message": error.message, "field": error.field}
     return encode({"error": told})
+
+
+def _refuse_path_that_is_no_text() -> None:
+    """bottle leaves out what is not UTF-8, and would take ``/%FF`` for ``/``."""
+    environ = request.environ
+    if environ["PATH_INFO"].encode() != environ["bottle.raw_path"].encode("latin-1"):
+        raise HTTPError(404)
 
 
 def _answering(view: View) -> View:

@@ -21,9 +21,7 @@ class Gateway:
     def push(self, request: PushRequest) -> str:
         """Submit a task; returns its id when it is on disk."""
         id, spec, delay, schedule, max_retries = request
-        answered: str = self._channel.push(
-            id, seal(spec), delay, schedule, max_retries
-        )
+        answered: str = self._channel.push(id, seal(spec), delay, schedule, max_retries)
         return answered
 
     def status(self) -> dict[str, Any]:
@@ -41,9 +39,7 @@ class Gateway:
     ) -> tuple[list[TaskView], int, str | None]:
         """Tasks of a list, how many it has in all, and where the next page begins."""
         page = self._channel.call("page", which=which, limit=limit, cursor=cursor)
-        views = [
-            TaskView(id, unseal(spec), *rest) for id, spec, *rest in page["tasks"]
-        ]
+        views = [TaskView(id, unseal(spec), *rest) for id, spec, *rest in page["tasks"]]
         return views, page["total"], page["cursor"]
 
     def pause(self) -> None:

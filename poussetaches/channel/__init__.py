@@ -17,7 +17,7 @@ The conversation::
       ├──── Push | Call (number) ──────────────► │  api: asks
       │ ◄──────────────────────── Reply (number) ┤  answered when it is on disk
       │                                          │
-      │ ◄───────────────────────── Lease ────────┤  worker: never more than it has slots free
+      │ ◄───────────────────────── Lease ────────┤  worker: as many as it has slots
       ├──── Ended (lease) ─────────────────────► │  exactly one for each lease
       │                                          │
       │ ◄───────────────────────── Stop ─────────┤  finish by leaving

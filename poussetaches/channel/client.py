@@ -81,7 +81,7 @@ class Channel:
     # --- working ----------------------------------------------------------------------
 
     def serve(self, handle: Callable[[Message], None]) -> None:
-        """Give every message but replies to ``handle``. Returns when the channel ends."""
+        """Give every message but replies to ``handle``, until the channel ends."""
         try:
             while True:
                 messages, self._unread = self._unread, []
@@ -107,7 +107,7 @@ class Channel:
         schedule: str,
         max_retries: int | None = None,
     ) -> Any:
-        """Submit a task; returns when it is on disk. Raises what the supervisor says."""
+        """Submit a task; returns when it is on disk. Raises a refusal."""
         number = self._next_number()
         return self._ask(Push(number, id, spec, delay, schedule, max_retries))
 
@@ -180,4 +180,3 @@ class Channel:
         while True:
             self.send(Heartbeat(usage.memory(), usage.cpu()))
             gevent.sleep(interval)
-

@@ -1,9 +1,9 @@
-"""The messages of the channel, one class each. The conversation is in ``__init__.py``."""
+"""The messages of the channel, one class each; ``__init__.py`` has the talk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 from poussetaches.channel import frames
 from poussetaches.errors import ChannelError
@@ -50,7 +50,7 @@ class Push(NamedTuple):
 
 
 class Call(NamedTuple):
-    """api -> supervisor: anything else that is asked for, by the name of its handler."""
+    """api -> supervisor: any other question, by the name of its handler."""
 
     number: int
     verb: str
@@ -92,9 +92,18 @@ class Stop(NamedTuple):
     """supervisor -> child: leave now (an api: after answering what it has begun)."""
 
 
-Message = Union[
-    Configure, Ready, CannotStart, Heartbeat, Push, Call, Reply, Lease, Ended, Stop
-]
+Message = (
+    Configure
+    | Ready
+    | CannotStart
+    | Heartbeat
+    | Push
+    | Call
+    | Reply
+    | Lease
+    | Ended
+    | Stop
+)
 
 KINDS: dict[int, type[Message]] = {
     0: Configure,

@@ -1,4 +1,5 @@
-"""The service, as the command line talks to it: HTTP, with its errors made sentences."""
+"""The service, as the command line talks to it: HTTP, with its errors made
+sentences."""
 
 from __future__ import annotations
 

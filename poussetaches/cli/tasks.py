@@ -68,7 +68,9 @@ def _list_command(which: str, help: str) -> click.Command:
     @with_url
     @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
     @click.option(
-        "--limit", type=int, help=f"At most so many. [default: {SHOWN}; all with --json]"
+        "--limit",
+        type=int,
+        help=f"At most so many. [default: {SHOWN}; all with --json]",
     )
     def command(url: str, as_json: bool, limit: int | None) -> None:
         if limit is None and not as_json:

@@ -21,7 +21,7 @@ class Backoff(NamedTuple):
 
     @property
     def max_attempts(self) -> int:
-        """How many attempts a task without a limit of its own gets, the first included."""
+        """Attempts of a task without a limit of its own, the first included."""
         return len(self.waits) + 1
 
     def wait(
@@ -30,9 +30,9 @@ class Backoff(NamedTuple):
         """Seconds from the end of failed attempt ``attempt`` to the next one.
 
         ``attempt`` counts from 1; ``draw`` is drawn evenly from [0, 1). ``None`` means
-        that no attempt is left: the task is dead. ``max_retries`` is a task's own limit:
-        how many attempts may follow its first one, or FOR_EVER. If there are more of
-        them than waits, the last wait repeats; without any wait there are none.
+        that no attempt is left: the task is dead. ``max_retries`` is a task's own
+        limit: how many attempts may follow its first one, or FOR_EVER. If there are
+        more of them than waits, the last wait repeats; without any wait there are none.
         """
         if attempt < 1:
             raise ValueError(f"attempts count from 1, not {attempt}")

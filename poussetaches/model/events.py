@@ -1,15 +1,16 @@
 """What may happen to the queue. An event in memory is a record in the journal.
 
-Every event is decided once (``decisions.py``), written once (``store/``), and applied by
-the one mutator (``TaskQueue.apply``), live and in recovery alike; so an event carries
-everything that was decided, randomness and clock readings included.
+Every event is decided once (``decisions.py``), written once (``store/``), and applied
+by the one mutator (``TaskQueue.apply``), live and in recovery alike; so an event
+carries everything that was decided, randomness and clock readings included.
 
-The order of the fields is the order on disk. New fields go to the end and have a default.
+The order of the fields is the order on disk. New fields go to the end and have a
+default.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 
 class Pushed(NamedTuple):
@@ -47,7 +48,7 @@ class Recurred(NamedTuple):
 
 
 class Unscheduled(NamedTuple):
-    """A schedule was dropped. Its run, if one waits, is cancelled by an event of its own."""
+    """A schedule was dropped; a run that waits has an event of its own."""
 
     id: str
     at: float
@@ -129,8 +130,18 @@ class ClockStepped(NamedTuple):
     skew: float
 
 
-TaskEvent = Union[
-    Pushed, Recurred, Leased, Succeeded, Failed, Died, Cancelled, Moved
-]
-QueueEvent = Union[Scheduled, Unscheduled, Paused, Resumed, ClockStepped]
-Event = Union[TaskEvent, QueueEvent]
+Event = (
+    Pushed
+    | Scheduled
+    | Recurred
+    | Unscheduled
+    | Leased
+    | Succeeded
+    | Failed
+    | Died
+    | Cancelled
+    | Moved
+    | Paused
+    | Resumed
+    | ClockStepped
+)

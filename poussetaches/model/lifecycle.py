@@ -52,7 +52,7 @@ def next_state(task: Task | None, event: Event) -> State:
     """The state in which ``event`` leaves ``task`` (None: there is no live one).
 
     Raises IllegalEvent if the table has no such transition, or if the event speaks of
-    another attempt than the one the task is at: a late result never changes a newer state.
+    another attempt than the task is at: a late result never changes a newer state.
     """
     state = None if task is None else task.state
     try:

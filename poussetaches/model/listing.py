@@ -1,4 +1,4 @@
-"""Pages of the queue's lists, for people: cheap, bounded, and without changing anything."""
+"""Pages of the queue's lists, for people: cheap, bounded, changing nothing."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ class Page(NamedTuple):
     cursor: Position | None
 
 
-def page(
-    queue: TaskQueue, which: str, *, limit: int, after: Position | None
-) -> Page:
+def page(queue: TaskQueue, which: str, *, limit: int, after: Position | None) -> Page:
     """A page of the list ``which``: the tasks whose position is beyond ``after``.
 
     "waiting" has every live task, in flight or not; "cron" the next runs of schedules.

@@ -3,10 +3,10 @@
 The one mutator is ``apply``. Decisions (``decisions.py``) read the queue and return
 events; whoever owns the queue writes them down and applies them.
 
-**The timeline.** Every ``at`` and ``eta`` is in seconds on a timeline that starts at the
-wall clock and then runs evenly, however the wall clock is set: a delay of an hour is an
-hour. ``skew`` is what must be added to get the wall clock of the moment. It is part of
-the state, so that a restart continues the same timeline.
+**The timeline.** Every ``at`` and ``eta`` is in seconds on a timeline that starts at
+the wall clock and then runs evenly, however the wall clock is set: a delay of an hour
+is an hour. ``skew`` is what must be added to get the wall clock of the moment. It is
+part of the state, so that a restart continues the same timeline.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Counts:
 
 
 class TaskQueue:
-    """See the module's docstring. ``retain_succeeded``: how many succeeded to remember."""
+    """See the module. ``retain_succeeded``: how many of those to remember."""
 
     def __init__(self, *, retain_succeeded: int = 1000) -> None:
         #: Live tasks (waiting or leased), by id.
@@ -61,7 +61,7 @@ class TaskQueue:
         #: Those of them that a worker holds.
         self.leased: dict[str, Task] = {}
         self.schedules: dict[str, Schedule] = {}
-        #: The last ones that succeeded and all dead ones, each by id, in order of ending.
+        #: The last that succeeded, and all dead ones: by id, in order of ending.
         self.succeeded: dict[str, Task] = {}
         self.dead: dict[str, Task] = {}
         self.counts = Counts()
@@ -105,18 +105,18 @@ class TaskQueue:
         return None
 
     def entries(self) -> list[Entry]:
-        """The heap, stale entries included, for those who list it without changing it."""
+        """The heap, stale entries and all, for those who read and leave it so."""
         return self._heap
 
     def difference(self) -> int:
-        """0, always: what was accepted is waiting, in flight, or has ended (promise 4)."""
+        """0, always: what was accepted is waiting, in flight, or has ended."""
         ended = self.counts.succeeded + self.counts.dead + self.counts.cancelled
         return self.counts.accepted - self.waiting - len(self.leased) - ended
 
     # --- the one mutator --------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
-        """Change the queue as ``event`` says. Raises IllegalEvent and changes nothing."""
+        """Change the queue as ``event`` says; or raise IllegalEvent, and do not."""
         self._mutators[type(event)](event)
 
     def _pushed(self, event: Pushed) -> None:

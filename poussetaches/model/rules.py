@@ -1,4 +1,4 @@
-"""The rules of schedules, read in one zone: which slot comes first, and which follows."""
+"""The rules of schedules, read in one zone: the first slot, and what follows."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Task:
 class Schedule:
     """A recurring rule. It has at most one live task, the run that comes next."""
 
-    #: 40 hex digits, made of target, payload and text: the same push, the same schedule.
+    #: 40 hex digits of target, payload and text: same push, same schedule.
     id: str
     #: The rule as it was given (``schedule.py`` reads it).
     text: str

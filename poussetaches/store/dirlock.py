@@ -8,7 +8,8 @@ import time
 
 from poussetaches.errors import StoreError, StoreLocked
 
-#: How often a taken lock is tried again, seconds. Only at start, and for a bounded time.
+#: How often a taken lock is tried again, seconds. Only at start, and for a bounded
+#: time.
 RETRY = 0.02
 
 

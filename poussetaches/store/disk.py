@@ -13,8 +13,8 @@ from poussetaches.store.recovery import Recovered, forget_before, recover
 class Store:
     """What the supervisor writes to. Opened by ``open``; one per data directory.
 
-    ``durability``: "always" syncs with every commit, "interval" when ``sync`` is called,
-    "off" leaves it to the operating system.
+    ``durability``: "always" syncs with every commit, "interval" when ``sync`` is
+    called, "off" leaves it to the operating system.
     """
 
     def __init__(self, directory: str, durability: str, lock: DirLock) -> None:

@@ -1,4 +1,5 @@
-"""The dump: the whole queue at one moment, in one file that is either whole or absent."""
+"""The dump: the whole queue at one moment, in one file that is either whole or
+absent."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ def write_dump(
     """Write the dump of a generation: temporary file, sync, rename, sync the directory.
 
     Runs in the dump writer. ``going_on`` is asked between blocks and before the rename;
-    once it says no, the dump is given up. Returns whether it was written. Raises OSError;
-    what is unfinished then goes at the next start.
+    once it says no, the dump is given up. Returns whether it was written. Raises
+    OSError; what is unfinished then goes at the next start.
     """
     path = dump_path(directory, generation)
     unfinished = f"{path}{UNFINISHED}"
@@ -94,12 +95,11 @@ def _bodies(queue: TaskQueue) -> Iterator[bytes]:
     }
     yield format.pack_dump("queue", meta)
     count = 0
-    parts: list[tuple[str, Iterable[Any]]] = [
-        ("schedules", map(format.schedule_row, queue.schedules.values()))
-    ]
-    for kind in TASK_KINDS:
-        parts.append((kind, map(format.task_row, getattr(queue, kind).values())))
-    for kind, rows in parts:
+    parts: dict[str, Iterable[Any]] = {
+        kind: map(format.task_row, getattr(queue, kind).values()) for kind in TASK_KINDS
+    }
+    parts["schedules"] = map(format.schedule_row, queue.schedules.values())
+    for kind, rows in parts.items():
         remaining = iter(rows)
         while some := list(islice(remaining, ROWS)):
             count += len(some)

@@ -37,7 +37,8 @@ def write_all(fd: int, data: bytes, offset: int) -> None:
 
 
 def create_file(path: str, content: bytes) -> int:
-    """A new file with ``content``, open for more; whole and durable, or not there at all.
+    """A new file with ``content``, open for more; whole and durable, or not there at
+    all.
 
     Raises OSError.
     """

@@ -5,8 +5,8 @@ A data directory holds, beside ``lock``::
     dump-<generation>.msgpack      the whole queue at one moment
     journal-<generation>.msgpack   what happened from that moment on
 
-Generations are eight decimal digits and count up. A journal of generation g continues the
-dump of generation g; generation 1 has no dump, it continues the empty queue.
+Generations are eight decimal digits and count up. A journal of generation g continues
+the dump of generation g; generation 1 has no dump, it continues the empty queue.
 
 Every file is a header and then blocks, all integers big-endian::
 
@@ -24,24 +24,25 @@ Every file is a header and then blocks, all integers big-endian::
              crc        u32       CRC-32 of length, synced and body, begun with the salt
              body       msgpack
 
-The body of a journal block is what one tick of the supervisor wrote: an array of records;
-a record is an array of events that happen wholly or not at all; an event is an array of
-its code (EVENTS below) and its fields in the order of ``model/events.py``.
+The body of a journal block is what one tick of the supervisor wrote: an array of
+records; a record is an array of events that happen wholly or not at all; an event is an
+array of its code (EVENTS below) and its fields in the order of ``model/events.py``.
 
 The body of a dump block is an array ``[kind, rows]``: first one "queue" block (counts,
-paused, skew), then "schedules", "tasks", "succeeded" and "dead" blocks of some hundred rows
-each, at last one "end" block with the number of rows before it. A dump without it is cut.
+paused, skew), then "tasks", "succeeded", "dead" and "schedules" blocks of some hundred
+rows each, at last one "end" block with the number of rows before it. A dump without it
+is cut.
 
 A journal is allocated ahead of what is written, so it ends in zero bytes: a block whose
 first bytes are all zero up to the end of the file is the end. A block that is not whole
 is a torn tail if nothing after it was written in the knowledge that it was on disk (no
 later block has ``synced`` beyond it), and damage otherwise.
 
-**How to change this.** Fields of an event or a row may be added at its end, with a default:
-older files then read as they are and VERSION stays. For anything else: raise VERSION, keep
-the old reader beside the new one (chosen by the header's version), write a golden file of
-the new version into ``tests/golden/``, and never touch the files of older versions there.
-A file of a newer version is refused by name.
+**How to change this.** Fields of an event or a row may be added at its end, with a
+default: older files then read as they are and VERSION stays. For anything else: raise
+VERSION, keep the old reader beside the new one (chosen by the header's version), write
+a golden file of the new version into ``tests/golden/``, and never touch the files of
+older versions there. A file of a newer version is refused by name.
 """
 
 from __future__ import annotations
@@ -142,9 +143,7 @@ def read_header(path: str, data: bytes, magic: bytes, generation: int) -> int:
             f"this one reads up to {VERSION})"
         )
     if found_generation != generation:
-        raise StoreDamaged(
-            path, 12, f"the header says generation {found_generation}"
-        )
+        raise StoreDamaged(path, 12, f"the header says generation {found_generation}")
     return int(salt)
 
 

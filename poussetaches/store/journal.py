@@ -33,7 +33,8 @@ class Journal:
 
     @classmethod
     def create(cls, directory: str, generation: int) -> Journal:
-        """Begin the journal of a generation; it is durable on return. Raises OSError."""
+        """Begin the journal of a generation; it is durable on return. Raises
+        OSError."""
         path = journal_path(directory, generation)
         salt = secrets.randbits(32)
         head = format.header(format.JOURNAL, generation, salt)
@@ -41,9 +42,7 @@ class Journal:
         return cls(fd, generation, salt, len(head))
 
     @classmethod
-    def reopen(
-        cls, directory: str, generation: int, salt: int, offset: int
-    ) -> Journal:
+    def reopen(cls, directory: str, generation: int, salt: int, offset: int) -> Journal:
         """Continue a journal whose content before ``offset`` was found whole.
 
         What lies after it, padding or a torn tail, is cut off. Raises OSError.
@@ -55,7 +54,8 @@ class Journal:
         return cls(fd, generation, salt, offset)
 
     def make_room(self, size: int) -> None:
-        """Allocate the next ``size`` bytes. Raises StoreFull if the disk has no room."""
+        """Allocate the next ``size`` bytes. Raises StoreFull if the disk has no
+        room."""
         missing = self.offset + size - self._allocated
         if missing <= 0:
             return

@@ -1,7 +1,7 @@
 """The children: started, listened to, replaced when they end.
 
-Forked and exec'd by ``subprocess``: a child is a fresh interpreter that has its end of a
-socket pair (and the api the listening socket) and nothing else of the supervisor's.
+Forked and exec'd by ``subprocess``: a child is a fresh interpreter that has its end of
+a socket pair (and the api the listening socket) and nothing else of the supervisor's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHORT_LIFE = 1.0
 #: The pause before a child that keeps dying is replaced: doubled each time, seconds.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
-#: How long a child may take until it is ready, seconds: on a busy machine, many at once.
+#: How long a child may take to be ready, seconds: on a busy machine, many at once.
 START_TIMEOUT = 60.0
 #: Between asking a silent child for its stacks and killing it, seconds at most.
 LAST_WORDS = 1.0

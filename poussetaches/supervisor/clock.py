@@ -1,4 +1,4 @@
-"""The supervisor's clocks. Nothing else in the supervisor's world reads the wall clock."""
+"""The supervisor's clock: nothing else in its world reads the wall clock."""
 
 from __future__ import annotations
 

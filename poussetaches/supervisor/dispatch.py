@@ -1,7 +1,7 @@
 """Leases: which worker makes the next attempt, and what becomes of it.
 
-A worker is never given more than it has slots free, and the one with the most free slots
-comes first, so a slow worker holds nothing back.
+A worker is never given more than it has slots free, and the one with the most free
+slots comes first, so a slow worker holds nothing back.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Dumper:
         return self._begun_at + self._interval
 
     def begin(self, now: float) -> None:
-        """Fork the dump writer. Between commits only. Raises OSError if the disk fails."""
+        """Fork the dump writer, between commits. Raises OSError if the disk fails."""
         self._begun_at = now
         try:
             self._generation = self._store.rotate()
@@ -125,9 +125,7 @@ class Dumper:
         self.duration = now - self._begun_at
         log.info(
             "dumped",
-            extra=fields(
-                generation=self._generation, seconds=round(self.duration, 3)
-            ),
+            extra=fields(generation=self._generation, seconds=round(self.duration, 3)),
         )
 
     def abandon(self) -> None:
@@ -136,4 +134,3 @@ class Dumper:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
             self._pid = None
-

@@ -6,7 +6,6 @@ sends travels after the tick's commit.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +21,6 @@ from poussetaches.channel.messages import (
     Reply,
 )
 from poussetaches.errors import ChannelError, InvalidInput, PousseTachesError
-from poussetaches.log import fields
 from poussetaches.model import listing
 from poussetaches.model.decisions import Submission
 from poussetaches.model.task import Task
@@ -30,8 +28,6 @@ from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.stats import Stats
-
-log = logging.getLogger(__name__)
 
 #: The most tasks that a page may have.
 LONGEST_PAGE = 1000
@@ -118,9 +114,7 @@ class Handlers:
     def _page(self, which: str, limit: int, cursor: str | None) -> dict[str, Any]:
         queue = self._keeper.queue
         after = None if cursor is None else _position(cursor)
-        page = listing.page(
-            queue, which, limit=min(limit, LONGEST_PAGE), after=after
-        )
+        page = listing.page(queue, which, limit=min(limit, LONGEST_PAGE), after=after)
         following = None if page.cursor is None else "{!r},{}".format(*page.cursor)
         return {
             "tasks": [self._view(task) for task in page.tasks],

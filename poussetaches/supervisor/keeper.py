@@ -74,7 +74,8 @@ class Keeper:
         events = decisions.lose(self.queue, task, reason, now, self._policy)
         self._record(events)
         log.warning(
-            "attempt lost", extra=fields(task=task.id, attempt=task.attempts, why=reason)
+            "attempt lost",
+            extra=fields(task=task.id, attempt=task.attempts, why=reason),
         )
 
     def recover(self) -> int:

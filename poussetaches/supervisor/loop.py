@@ -159,9 +159,7 @@ class Supervisor:
             )
         self._dispatch.lose(child, reason)
         if not self._started and not self._stopping:
-            raise StartupError(
-                f"{child.name} cannot start: {child.reason or ending}"
-            )
+            raise StartupError(f"{child.name} cannot start: {child.reason or ending}")
 
     def _flush(self, child: Child) -> None:
         try:
@@ -211,7 +209,7 @@ class Supervisor:
                 self._patience = 0.0
 
     def _drain(self) -> None:
-        """Begin no attempt any more, let those under way end. Pushes are still taken."""
+        """Begin no attempt any more, let those under way end; still take pushes."""
         notify("STOPPING=1")
         self._dispatch.draining = True
         self._patience = time.monotonic() + self._config.drain_timeout

@@ -1,4 +1,4 @@
-"""What the service knows of itself, as plain values (times for the public: wall clock)."""
+"""What the service knows of itself, as plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling systemd how we are: one datagram to the socket it names (``man sd_notify``)."""
+"""Telling systemd how we are: a datagram to its socket (``man sd_notify``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 def notify(*lines: str) -> None:
-    """Send ``lines`` (such as ``READY=1``) to systemd; nothing if it did not start us."""
+    """Send ``lines`` (such as ``READY=1``), if it was systemd that started us."""
     path = os.environ.get("NOTIFY_SOCKET")
     if not path:
         return

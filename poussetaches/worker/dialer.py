@@ -70,12 +70,12 @@ class Dialer:
         failures = []
         for family, address in addresses:
             try:
-                sock = _connect(family, address, share)
+                sock = self._connect(target, family, address, share)
             except OSError as error:
                 failures.append(_why_not_connected(address, error, share))
                 continue
-            if target.scheme == "https":
-                sock = self._start_tls(sock, target)
+            if isinstance(sock, gssl.SSLSocket):
+                _shake_hands(sock, target)
             return Connection(sock, target.origin)
         raise TransportError("connect", "; ".join(failures[:_NAMED_ADDRESSES]))
 
@@ -107,41 +107,44 @@ class Dialer:
         finally:
             del self._lookups[host, port]
 
-    def _start_tls(self, sock: gsocket.socket, target: Target) -> gssl.SSLSocket:
+    def _connect(
+        self, target: Target, family: int, address: tuple[Any, ...], timeout: float
+    ) -> gsocket.socket:
+        sock = gsocket.socket(family, gsocket.SOCK_STREAM)
+        try:
+            if target.scheme == "https":
+                # Before it is connected: wrapping one that the peer resets at that very
+                # moment fails half-way, with the descriptor out of reach.
+                sock = self._tls().wrap_socket(
+                    sock,
+                    server_hostname=target.host.rstrip("."),
+                    do_handshake_on_connect=False,
+                )
+            sock.settimeout(timeout)
+            sock.connect(address)
+            sock.setsockopt(gsocket.IPPROTO_TCP, gsocket.TCP_NODELAY, 1)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _tls(self) -> gssl.SSLContext:
+        # Not made before it is needed: reading the system's certificates takes long.
         if self._ssl_context is None:
-            # Not before it is needed: reading the system's certificates takes long.
             self._ssl_context = gssl.SSLContext(gssl.PROTOCOL_TLS_CLIENT)
             self._ssl_context.load_default_certs()
-        try:
-            tls = self._ssl_context.wrap_socket(
-                sock,
-                server_hostname=target.host.rstrip("."),
-                do_handshake_on_connect=False,
-            )
-        except OSError as error:
-            sock.close()
-            raise _tls_error(target, error) from error
-        try:
-            tls.do_handshake()
-        except OSError as error:
-            tls.close()
-            raise _tls_error(target, error) from error
-        except BaseException:
-            tls.close()
-            raise
-        return tls
+        return self._ssl_context
 
 
-def _connect(family: int, address: tuple[Any, ...], timeout: float) -> gsocket.socket:
-    sock = gsocket.socket(family, gsocket.SOCK_STREAM)
+def _shake_hands(sock: gssl.SSLSocket, target: Target) -> None:
     try:
-        sock.settimeout(timeout)
-        sock.connect(address)
-        sock.setsockopt(gsocket.IPPROTO_TCP, gsocket.TCP_NODELAY, 1)
+        sock.do_handshake()
+    except OSError as error:
+        sock.close()
+        raise _tls_error(target, error) from error
     except BaseException:
         sock.close()
         raise
-    return sock
 
 
 def _why_not_connected(address: tuple[Any, ...], error: OSError, share: float) -> str:

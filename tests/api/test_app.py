@@ -129,9 +129,7 @@ def test_a_push_is_created_with_its_id_in_the_header(
 @pytest.mark.parametrize("which", ["waiting", "success", "dead", "cron"])
 def test_each_list_is_a_page_of_tasks(ask: Ask, gateway: Gateway, which: str) -> None:
     spec = Spec("http://a/", b"x", 200)
-    gateway.tasks = [
-        TaskView("b" * 32, spec, "", 0.0, 1.0, 2, 0.0, None, 0, "waiting")
-    ]
+    gateway.tasks = [TaskView("b" * 32, spec, "", 0.0, 1.0, 2, 0.0, None, 0, "waiting")]
     page = ask("GET", f"/{which}", query="limit=3&cursor=1.0,2").json
     assert [task["id"] for task in page["tasks"]] == ["b" * 32]
     assert (page["total"], page["cursor"]) == (1, "next")

@@ -8,6 +8,7 @@ import re
 import signal
 import time
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_child_that_keeps_dying_later_is_replaced_ever_more_slowly(
         wait_until(lambda: service.get("/").json()["workers"] == 2)
         _, *deaths = _deaths(service.log)
     # What is above 0.1 s, 0.2 s, 0.4 s, ... is the time of a start.
-    for n, (one, following) in enumerate(zip(deaths, deaths[1:])):
+    for n, (one, following) in enumerate(pairwise(deaths)):
         assert following - one > timedelta(seconds=0.1 * 2**n)
 
 

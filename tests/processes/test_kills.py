@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import random
 import re
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import pytest
 
-from tests.support.ledger import History, KeptConnection, Load, adds_up, settled
+from tests.support.connection import ask
+from tests.support.ledger import History, Load, adds_up, settled
 from tests.support.processes import processes
 from tests.support.receiver import Receiver
 from tests.support.service import Service, wait_until
@@ -45,7 +46,7 @@ def test_nothing_is_lost_while_children_are_killed(
                 killed_at = time.monotonic()
                 os.kill(ready[name], signal.SIGKILL)
                 kills[name.partition("-")[0]].append(killed_at)
-                ready = wait_until(lambda: _all_ready(service, but=ready[name]))
+                ready = wait_until(partial(_all_ready, service, but=ready[name]))
                 replaced_after.append(time.monotonic() - killed_at)
                 pause = max(0.0, 1.0 - replaced_after[-1])
         stats = settled(service)
@@ -58,7 +59,9 @@ def test_nothing_is_lost_while_children_are_killed(
     assert history.unexplained([*kills["api"], *kills["worker"]]) == []
     # What was in flight when a worker died was made again, and nothing else was.
     assert history.superseded() == lost_attempts
-    assert len(lost_attempts) == stats["attempts"]["lost"] <= SLOTS * len(kills["worker"])
+    assert (
+        len(lost_attempts) == stats["attempts"]["lost"] <= SLOTS * len(kills["worker"])
+    )
     assert stats["attempts"]["late"] == stats["attempts"]["failed"] == 0
     assert stats["accounting_difference"] == 0
     assert adds_up(status)
@@ -94,7 +97,7 @@ def test_nothing_is_lost_when_the_supervisor_is_killed(
                 kills.append(killed_at)
                 service.wait()
                 service.launch()
-                wait_until(lambda: not _alive(children), 5)
+                wait_until(partial(_gone, children), 5)
                 orphans_gone_after.append(time.monotonic() - killed_at)
                 service.wait_until_it_answers()
                 back_after.append(time.monotonic() - killed_at)
@@ -127,21 +130,16 @@ def test_nothing_is_lost_when_the_supervisor_is_killed(
 def _all_ready(service: Service, *, but: int = 0) -> dict[str, int]:
     """The pids of the children by name, if the three are all ready and none is
     ``but``; else nothing."""
-    connection = None
     try:
-        connection = KeptConnection(service.port)
-        children = json.loads(connection.ask("GET", "/stats")[1])["children"]
+        children = ask(service.port, "GET", "/stats").json["children"]
     except OSError:
         return {}
-    finally:
-        if connection is not None:
-            connection.close()
     ready = {child["name"]: child["pid"] for child in children if child["ready"]}
     return ready if len(ready) == 3 and but not in ready.values() else {}
 
 
-def _alive(pids: set[int]) -> set[int]:
-    return {one.pid for one in processes() if one.pid in pids}
+def _gone(pids: set[int]) -> bool:
+    return not any(one.pid in pids for one in processes())
 
 
 def _lost_attempts(log: str) -> set[tuple[str, int]]:

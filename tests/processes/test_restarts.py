@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from poussetaches.store.format import HEADER_SIZE
-from tests.support.ledger import History, KeptConnection, Load, adds_up, settled
+from tests.support.connection import Connection
+from tests.support.ledger import History, Load, adds_up, settled
 from tests.support.receiver import Receiver
 from tests.support.service import Service, wait_until
 
@@ -56,7 +57,11 @@ def test_what_waits_survives_a_restart_as_it_is(
     with Service(tmp_path, settings=FEW) as service:
         for push in (
             {"url": receiver.url("/tomorrow"), "payload": "AAEC", "delay": 24 * 60},
-            {"url": receiver.url("/next-month"), "expected": 204, "delay": 30 * 24 * 60},
+            {
+                "url": receiver.url("/next-month"),
+                "expected": 204,
+                "delay": 30 * 24 * 60,
+            },
             {"url": receiver.url("/hourly"), "schedule": "@every 1h"},
             {"url": receiver.url("/newyear"), "schedule": "0 0 1 1 *"},
         ):
@@ -118,7 +123,7 @@ def test_dumps_let_old_files_go_while_work_goes_on(
         wait_until(lambda: len(_store_files(service)) == 2)
         assert again["accounting_difference"] == 0
     history = History(load, receiver.arrivals())
-    assert history.lost() == history.strangers() == []
+    assert (history.lost(), history.strangers()) == ([], [])
     assert history.repeats() == 0
 
 
@@ -146,14 +151,14 @@ def test_a_kill_in_the_middle_of_a_dump_loses_nothing(
         with Load(service, receiver.url("/"), total=total) as load:
             assert load.finished_within(60)
         for _ in range(3):
-            connection = KeptConnection(service.port)
-            # Each push is news, and so the reason for another dump.
-            while not list(service.data_dir.glob("dump-*.tmp")):
-                connection.push(b'{"url":"http://localhost/","delay":60}')
-                total += 1
-            service.kill(signal.SIGKILL)
-            service.wait()
-            connection.close()
+            with Connection(service.port) as connection:
+                # Each push is news, and so the reason for another dump.
+                while not list(service.data_dir.glob("dump-*.tmp")):
+                    push = b'{"url":"http://localhost/","delay":60}'
+                    assert connection.ask("POST", "/", push).status == 201
+                    total += 1
+                service.kill(signal.SIGKILL)
+                service.wait()
             service.start()
             status = service.get("/").json()
             assert status["waiting"] == total
@@ -161,7 +166,7 @@ def test_a_kill_in_the_middle_of_a_dump_loses_nothing(
         assert not list(service.data_dir.glob("*.tmp"))
         service.post("/resume")
         history = History(load, receiver.wait_for(4000, deadline=30))
-    assert history.lost() == history.strangers() == []
+    assert (history.lost(), history.strangers()) == ([], [])
     assert re.findall("Traceback|damaged", service.log) == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import socket
 import time
@@ -14,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.service import CHECKOUT, Service, wait_until
+from tests.support.service import Service, wait_until
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ def test_it_answers_soon_after_it_was_started(tmp_path: Path) -> None:
         assert answered < 4
 
 
-# --- what cannot be ----------------------------------------------------------------------
+# --- what cannot be -------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +91,10 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ref
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ("port taken", r"bind: cannot listen on 127\.0\.0\.1:\d+: Address already in use"),
+        (
+            "port taken",
+            r"bind: cannot listen on 127\.0\.0\.1:\d+: Address already in use",
+        ),
         (
             "directory taken",
             r"data_dir: /\S+/data is in use by another poussetaches \(process \d+\)",

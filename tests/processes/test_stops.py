@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.ledger import KeptConnection, adds_up, settled
+from tests.support.connection import Connection
+from tests.support.ledger import adds_up, settled
 from tests.support.receiver import Receiver
 from tests.support.service import Service, wait_until
 
@@ -27,7 +27,7 @@ def in_flight(service: Service, count: int) -> None:
 
 
 def stop_after(service: Service, *signals: int) -> float:
-    """Send the signals; how long the service took to leave, seconds. It must end well."""
+    """Send the signals; how long the service took to leave, and well, in seconds."""
     began = time.monotonic()
     for signum in signals:
         before = service.log.count(" stopping")
@@ -117,12 +117,9 @@ def test_an_idle_service_stops_at_once(tmp_path: Path) -> None:
 def test_clients_that_say_nothing_do_not_hold_up_a_stop(tmp_path: Path) -> None:
     with Service(tmp_path, settings=FEW) as service:
         wait_until(lambda: " INFO ready " in service.log)
-        kept = KeptConnection(service.port)
-        kept.ask("GET", "/")
-        silent = socket.create_connection(("127.0.0.1", service.port))
-        assert stop_after(service, signal.SIGTERM) < 1
-        kept.close()
-        silent.close()
+        with Connection(service.port) as kept, Connection(service.port):
+            assert kept.ask("GET", "/").status == 200
+            assert stop_after(service, signal.SIGTERM) < 1
 
 
 def test_a_request_that_never_ends_does_not_hold_up_a_stop_for_long(
@@ -130,8 +127,8 @@ def test_a_request_that_never_ends_does_not_hold_up_a_stop_for_long(
 ) -> None:
     with Service(tmp_path, settings=FEW) as service:
         wait_until(lambda: " INFO ready " in service.log)
-        with socket.create_connection(("127.0.0.1", service.port)) as half:
-            half.sendall(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n{")
+        with Connection(service.port) as half:
+            half.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n{")
             assert service.get("/").status_code == 200
             assert stop_after(service, signal.SIGTERM) < 5
 

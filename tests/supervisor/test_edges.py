@@ -45,7 +45,7 @@ def test_setting_the_wall_clock_changes_the_skew_and_not_the_timeline(
 def test_a_port_that_is_taken_is_one_sentence() -> None:
     with listen("127.0.0.1", 0, patience=0.0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(StartupError, match=f"127.0.0.1:{port}.*in use"):
+        with pytest.raises(StartupError, match=rf"127\.0\.0\.1:{port}.*in use"):
             listen("127.0.0.1", port, patience=0.0)
 
 
@@ -60,7 +60,7 @@ def test_a_port_that_becomes_free_in_time_is_taken() -> None:
 
 
 def test_a_host_that_is_none_is_one_sentence() -> None:
-    with pytest.raises(StartupError, match="bind: cannot listen on 192.0.2.1:80"):
+    with pytest.raises(StartupError, match=r"bind: cannot listen on 192\.0\.2\.1:80"):
         listen("192.0.2.1", 80, patience=0.0)
 
 

@@ -12,61 +12,22 @@ next task: what it had sent may have been accepted or not.
 
 from __future__ import annotations
 
-import re
-import socket
 import threading
 import time
 from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
+from tests.support.connection import Connection
 from tests.support.receiver import Arrival
 from tests.support.service import Service, wait_until
-
-_task_of = re.compile(rb"\r\nPoussetaches-Task-Id: *(\w+)", re.I).search
-_length_of = re.compile(rb"\r\nContent-Length: *(\d+)", re.I).search
 
 #: A client that cannot connect tries again after so many seconds.
 RECONNECT = 0.01
 #: What a worker had sent when it was killed may take so long to be read, seconds.
 LATE = 0.5
-
-
-class KeptConnection:
-    """One kept connection to the service: as little work as a client can do."""
-
-    def __init__(self, port: int, *, timeout: float = 10.0) -> None:
-        self._sock = socket.create_connection(("127.0.0.1", port), timeout)
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def close(self) -> None:
-        self._sock.close()
-
-    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[bytes, bytes]:
-        """Head and body of the answer. Raises OSError."""
-        head = f"{method} {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {len(body)}\r\n"
-        self._sock.sendall(head.encode() + b"\r\n" + body)
-        answer = b""
-        while True:
-            head_end = answer.find(b"\r\n\r\n")
-            if head_end >= 0:
-                length = _length_of(answer, 0, head_end)
-                size = int(length[1]) if length else 0
-                if len(answer) >= head_end + 4 + size:
-                    return answer[:head_end], answer[head_end + 4 :]
-            data = self._sock.recv(65536)
-            if not data:
-                raise ConnectionResetError("the service hung up")
-            answer += data
-
-    def push(self, body: bytes) -> str:
-        """Push a task; its id. Raises OSError, AssertionError if it is not accepted."""
-        head, answer = self.ask("POST", "/", body)
-        assert head.startswith(b"HTTP/1.1 201 "), head + answer
-        task = _task_of(head)
-        assert task is not None, head
-        return task[1].decode()
 
 
 class Load:
@@ -135,7 +96,7 @@ class Load:
         return number
 
     def _client(self) -> None:
-        connection: KeptConnection | None = None
+        connection: Connection | None = None
         try:
             while (number := self._take_number()) is not None:
                 if connection is None:
@@ -145,31 +106,31 @@ class Load:
                 payload = b64encode(b"%d" % number).decode()
                 body = f'{{"url":"{self._url}","payload":"{payload}"}}'.encode()
                 try:
-                    task = connection.push(body)
+                    answer = connection.ask("POST", "/", body)
                 except OSError:
                     self.unanswered.append(number)
-                    connection.close()
+                    connection.sock.close()
                     connection = None
                 else:
-                    self.accepted[task] = number
+                    self.accepted[answer.task] = number
         except BaseException as fault:
             self.faults.append(fault)
         finally:
             if connection is not None:
-                connection.close()
+                connection.sock.close()
 
-    def _connect(self) -> KeptConnection | None:
-        """As soon as the service is there; None if there is nothing to push any more."""
+    def _connect(self) -> Connection | None:
+        """As soon as the service is there; None if nothing is to be pushed any more."""
         while not self._stopping.is_set():
             try:
-                return KeptConnection(self._port)
+                return Connection(self._port)
             except OSError:
                 self._stopping.wait(RECONNECT)
         return None
 
 
 class History:
-    """What was accepted against what was delivered. Every list is empty if all is well."""
+    """What was accepted against what was delivered. All lists are to be empty."""
 
     def __init__(self, load: Load, arrivals: Sequence[Arrival]) -> None:
         self._load = load
@@ -197,7 +158,7 @@ class History:
     def disordered(self) -> list[list[int]]:
         """The attempts of tasks whose attempt numbers do not rise."""
         numbers = ([one.attempt for one in a] for a in self._by_task.values())
-        return [n for n in numbers if any(a >= b for a, b in zip(n, n[1:]))]
+        return [n for n in numbers if any(a >= b for a, b in pairwise(n))]
 
     def repeats(self) -> int:
         """Arrivals of tasks that had succeeded once, as the target saw it."""
@@ -220,7 +181,7 @@ class History:
         between that delivery and the next. ``kills``: monotonic seconds."""
         found = []
         for arrivals in self._by_task.values():
-            for one, following in zip(arrivals, arrivals[1:]):
+            for one, following in pairwise(arrivals):
                 if not any(one.at - LATE <= kill <= following.at for kill in kills):
                     found.append([one, following])
         return found

@@ -1,8 +1,8 @@
 """The target of a test: starts ``receiver_process.py`` and asks it what has arrived.
 
-    with Receiver() as receiver:
-        service.post("/", {"url": receiver.url("/mail?status=500,200")})
-        first, second = receiver.wait_for(2)
+with Receiver() as receiver:
+    service.post("/", {"url": receiver.url("/mail?status=500,200")})
+    first, second = receiver.wait_for(2)
 """
 
 from __future__ import annotations

@@ -56,7 +56,10 @@ def answer_to(path: str, attempt: int) -> tuple[int, bytes, float]:
     script = script_of(path)
     status = script.statuses[min(attempt, len(script.statuses)) - 1]
     delay = script.delays[min(attempt, len(script.delays)) - 1]
-    head = b"HTTP/1.1 %d Scripted\r\nContent-Length: %d\r\n" % (status, len(script.body))
+    head = b"HTTP/1.1 %d Scripted\r\nContent-Length: %d\r\n" % (
+        status,
+        len(script.body),
+    )
     return status, head + script.headers + b"\r\n" + script.body, delay
 
 

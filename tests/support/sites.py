@@ -13,6 +13,10 @@ def with_site(folder: Path, role: str, code: str) -> dict[str, str]:
     site = folder / "site"
     site.mkdir()
     condition = f'"poussetaches.{role}" in sys.orig_argv'
-    lines = ["import sys", f"if {condition}:", *("    " + one for one in code.split("\n"))]
+    lines = [
+        "import sys",
+        f"if {condition}:",
+        *("    " + one for one in code.split("\n")),
+    ]
     (site / "sitecustomize.py").write_text("\n".join(lines) + "\n")
     return {"PYTHONPATH": os.pathsep.join([str(site), str(CHECKOUT)])}

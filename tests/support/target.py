@@ -12,8 +12,8 @@
 
 Each connection is handed to the script, on a thread of its own; when the script
 returns, the connection is closed. A script may be as simple-minded as it likes: that
-the other side hangs up, or that the test is over, ends it silently. Any other error of a
-script is raised again where the ``with`` block ends.
+the other side hangs up, or that the test is over, ends it silently. Any other error of
+a script is raised again where the ``with`` block ends.
 
 Plain threads, so that it serves tests that block as well as tests that run gevent.
 """
@@ -66,6 +66,8 @@ class Peer:
         self.sock = sock
         #: Bytes handed to the kernel so far.
         self.sent = 0
+        #: Set when the script has ended and the connection is closed.
+        self.is_over = threading.Event()
 
     def read_head(self) -> bytes:
         """The next request's head, b"" if the client closed instead. Its body, if any,
@@ -133,11 +135,6 @@ class Peer:
     def wait_over(self) -> None:
         """Until the test is over, without reading a byte."""
         self._target.is_over.wait()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the target's own end is: the script has ended."""
-        return self.sock.fileno() == -1
 
     def reset(self) -> None:
         """Close by RST, as a crashed host does."""
@@ -272,6 +269,7 @@ class ScriptedTarget:
             self.errors.append(error)
         finally:
             peer.sock.close()
+            peer.is_over.set()
 
 
 def _handshake(sock: socket.socket) -> None:
