@@ -7,14 +7,15 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 VENV := .venv
 RUN := $(VENV)/bin/python
-PIP := $(RUN) -m pip --disable-pip-version-check --quiet install
+PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test lint check bench clean
 
 help:
 	@echo 'make demo    start the service with an example application and watch it work'
-	@echo 'make test    run every test'
-	@echo 'make check   format, lint, types, then every test with branch coverage'
+	@echo 'make test    run every test, and say which branches none of them takes'
+	@echo 'make lint    format, lint and types'
+	@echo 'make check   lint, then test: what CI runs'
 	@echo 'make bench   measure every figure the README quotes'
 	@echo 'make clean   remove what make made'
 
@@ -22,20 +23,23 @@ demo: $(VENV)/ready-to-run
 	@$(RUN) -m poussetaches demo
 
 test: $(VENV)/ready-to-test
-	@$(RUN) -m pytest
-
-# One after the other even under -j, cheapest first: one thing to read at a time.
-check: $(VENV)/ready-to-test
-	$(RUN) -m ruff format --check .
-	$(RUN) -m ruff check .
-	$(RUN) -m mypy
 	@rm -f .coverage .coverage.*
-	$(RUN) -m coverage run -m pytest
+	@$(RUN) -m coverage run -m pytest
 	@$(RUN) -m coverage combine --quiet
 	@$(RUN) -m coverage report
 
+lint: $(VENV)/ready-to-test
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+# One after the other even under -j, cheapest first: one thing to read at a time.
+check:
+	@$(MAKE) lint
+	@$(MAKE) test
+
 bench: $(VENV)/ready-to-test
-	@$(RUN) -m bench
+	@$(RUN) -m bench throughput
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov

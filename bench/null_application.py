@@ -16,7 +16,7 @@ from bottle import Bottle, HTTPResponse, request  # noqa: E402
 from gevent.pywsgi import WSGIHandler, WSGIServer  # noqa: E402
 
 
-class Handler(WSGIHandler):  # type: ignore[misc]
+class Handler(WSGIHandler):
     """pywsgi's own, without the pause between head and body."""
 
     def handle(self) -> None:

@@ -15,6 +15,7 @@ from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import Message
 from poussetaches.config import Config
 from poussetaches.errors import ChannelError, PousseTachesError
+from poussetaches.title import set_title
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,9 @@ def run(role: str, begin: Begin, arguments: Sequence[str]) -> int:
         config = Config.from_wire(channel.configuration())
     except ChannelError:
         return 0  # the supervisor left before we were up
-    log.setup(f"{role}-{index}", config.log_level, config.log_format)
+    name = f"{role}-{index}"
+    log.setup(name, config.log_level, config.log_format)
+    set_title(name)
     try:
         handle = begin(config, channel, [int(fd) for fd in fds])
     except (PousseTachesError, OSError) as error:

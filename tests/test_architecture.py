@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "errors": "",
     "log": "",
+    "title": "",
     "usage": "",
     "setting": "errors",
     "config": "setting errors",
@@ -38,10 +39,10 @@ MAY_IMPORT = {
     # The children know the supervisor by the channel only, and each other not at all.
     "api": "child schema channel.client channel.messages model config log errors",
     "worker": "child schema channel.client channel.messages model config log errors",
-    "child": "channel.client channel.messages config log errors",
+    "child": "channel.client channel.messages config log title errors",
     # What applications import: no server code.
     "client": "schema model errors",
-    "cli": "supervisor store schema client model config setting log errors",
+    "cli": "supervisor store schema client model config setting log title errors",
     "__main__": "cli",
 }
 
@@ -55,6 +56,7 @@ DOORS = {
     "msgpack": "channel.frames store.format",
     "msgspec": "schema api",
     "requests": "client cli",
+    "setproctitle": "title",
 }
 
 #: Python's own modules that would break a promise of the part.

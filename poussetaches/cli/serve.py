@@ -12,6 +12,7 @@ import click
 from poussetaches import log
 from poussetaches.config import SETTINGS, Config
 from poussetaches.errors import StoreError
+from poussetaches.title import set_title
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def serve(path: str | None, **flags: str | None) -> None:
 
     config = Config.load(path, os.environ, flags)
     log.setup("supervisor", config.log_level, config.log_format)
+    set_title("supervisor")
     for warning in config.warnings:
         logger.warning(warning)
     try:

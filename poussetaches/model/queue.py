@@ -148,9 +148,7 @@ class TaskQueue:
         task.state = state
         task.attempts = event.attempt
         self.leased[task.id] = task
-        heap = self._heap
-        if heap and heap[0][2] is task:
-            heapq.heappop(heap)
+        self.next_waiting()  # so that also a replay drops its stale entry
 
     def _succeeded(self, event: Succeeded) -> None:
         task = self._end(event)

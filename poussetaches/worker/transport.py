@@ -77,7 +77,9 @@ class Transport:
         head = encode_head(method, target, headers, len(body))
         expired = _Expired()
         deadline = gevent.get_hub().loop.timer(timeout)
-        deadline.start(gevent.getcurrent().throw, expired)
+        # Counted from now, not from when the loop last looked at the clock: in a busy
+        # worker that is long ago.
+        deadline.start(gevent.getcurrent().throw, expired, update=True)
         try:
             return self._exchange(target, method, head, body, timeout)
         except _Expired as caught:

@@ -33,6 +33,11 @@ class Broken:
             raise ImportError("this module is broken")
 sys.meta_path.insert(0, Broken())
 """
+#: Has lost the socket it is to serve.
+DEAF = """
+import os
+os.close(int(sys.orig_argv[-1]))
+"""
 #: Dies at once while a file is there.
 MORTAL = """
 import os
@@ -64,6 +69,16 @@ def test_a_child_that_cannot_start_ends_the_service(
     assert re.fullmatch(sentence, lines[-1])
     # Why, the child itself has said.
     assert "ImportError: this module is broken" in lines
+
+
+def test_a_child_that_can_say_why_it_cannot_start_is_quoted(tmp_path: Path) -> None:
+    environment = with_site(tmp_path, "api", DEAF)
+    service = Service(tmp_path, environment=environment)
+    with service.launched():
+        assert service.wait(10) == 1
+    last = service.log.splitlines()[-1]
+    assert re.fullmatch(r"poussetaches: api-1 cannot start: \[Errno \d+\] .+", last)
+    assert "Traceback" not in service.log
 
 
 def test_a_child_that_keeps_dying_later_is_replaced_ever_more_slowly(
@@ -134,17 +149,20 @@ def test_a_hanging_child_shows_where_it_hangs(tmp_path: Path) -> None:
         wait_until(lambda: service.get("/").json()["workers"] == 1)
 
 
-def test_children_are_not_blamed_for_a_time_in_which_nobody_ran(tmp_path: Path) -> None:
+@pytest.mark.parametrize("frozen", ["all", "the supervisor"])
+def test_children_are_not_blamed_for_a_time_in_which_nobody_could_hear_them(
+    tmp_path: Path, frozen: str
+) -> None:
     """As when a container is frozen and thawed."""
     with Service(tmp_path, settings=SHORT) as service:
         wait_until(lambda: " INFO ready " in service.log)
         children = service.children()
-        everyone = [service.pid, *children]
-        for pid in everyone:
+        stopped_ones = [service.pid, *(children if frozen == "all" else [])]
+        for pid in stopped_ones:
             os.kill(pid, signal.SIGSTOP)
         stopped = time.monotonic()
         wait_until(lambda: time.monotonic() > stopped + 2 * HEARTBEAT_TIMEOUT)
-        for pid in everyone:
+        for pid in stopped_ones:
             os.kill(pid, signal.SIGCONT)
         continued = time.monotonic()
         wait_until(lambda: time.monotonic() > continued + 2 * HEARTBEAT_TIMEOUT)

@@ -131,10 +131,14 @@ def _all_ready(service: Service, *, but: int = 0) -> dict[str, int]:
     """The pids of the children by name, if the three are all ready and none is
     ``but``; else nothing."""
     try:
-        children = ask(service.port, "GET", "/stats").json["children"]
+        stats = ask(service.port, "GET", "/stats").json
     except OSError:
         return {}
-    ready = {child["name"]: child["pid"] for child in children if child["ready"]}
+    assert stats["accounting_difference"] == 0
+    assert adds_up(stats)
+    ready = {
+        child["name"]: child["pid"] for child in stats["children"] if child["ready"]
+    }
     return ready if len(ready) == 3 and but not in ready.values() else {}
 
 
