@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from poussetaches.cli.service import Service, with_url
+from poussetaches.errors import InvalidInput
 
 #: Tasks that a list shows unless asked for more.
 SHOWN = 50
@@ -48,6 +50,9 @@ def push(
 
     PAYLOAD is taken as it is; - reads it from standard input.
     """
+    if countdown is not None and not math.isfinite(countdown):
+        # JSON has no word for it, so the service could not say this.
+        raise InvalidInput("countdown: must be a finite number", field="countdown")
     body: dict[str, Any] = {
         "url": target,
         "expected": expected,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from poussetaches.errors import InvalidInput
@@ -33,18 +33,15 @@ def page(queue: TaskQueue, which: str, *, limit: int, after: Position | None) ->
     "waiting" has every live task, in flight or not; "cron" the next runs of schedules.
     Raises InvalidInput for another ``which``.
     """
-    tasks, total = _list(queue, which)
+    tasks = _tasks(queue, which)
     chosen: list[Task] = []
     size = 0
-    for task in tasks:
-        if after is not None and (task.eta, task.order) <= after:
-            continue
+    for task in _in_order(queue, which, tasks, limit + 1, after):
         if len(chosen) == limit or size > PAGE_BYTES:
-            last = chosen[-1]
-            return Page(chosen, total, (last.eta, last.order))
+            return Page(chosen, len(tasks), _position(chosen[-1]))
         chosen.append(task)
         size += len(task.spec) + len(task.error or b"")
-    return Page(chosen, total, None)
+    return Page(chosen, len(tasks), None)
 
 
 def oldest_due(queue: TaskQueue, now: float) -> Task | None:
@@ -53,19 +50,32 @@ def oldest_due(queue: TaskQueue, now: float) -> Task | None:
     return task if task is not None and task.eta <= now else None
 
 
-def _list(queue: TaskQueue, which: str) -> tuple[Iterable[Task], int]:
+def _tasks(queue: TaskQueue, which: str) -> Collection[Task]:
     if which == "waiting":
-        leased = sorted(queue.leased.values(), key=_position)
-        waiting = _waiting_in_order(queue)
-        return heapq.merge(leased, waiting, key=_position), len(queue.tasks)
+        return queue.tasks.values()
     if which == "success":
-        return sorted(queue.succeeded.values(), key=_position), len(queue.succeeded)
+        return queue.succeeded.values()
     if which == "dead":
-        return sorted(queue.dead.values(), key=_position), len(queue.dead)
+        return queue.dead.values()
     if which == "cron":
-        runs = [queue.tasks[id] for id in queue.schedules if id in queue.tasks]
-        return sorted(runs, key=_position), len(runs)
+        return [queue.tasks[id] for id in queue.schedules if id in queue.tasks]
     raise InvalidInput(f"there is no list {which!r}")
+
+
+def _in_order(
+    queue: TaskQueue,
+    which: str,
+    tasks: Collection[Task],
+    most: int,
+    after: Position | None,
+) -> Iterable[Task]:
+    """The first ``most`` (or more) of ``tasks`` that are beyond ``after``."""
+    if which == "waiting" and after is None:
+        # What people look at most, again and again: it costs the same at any length.
+        leased = sorted(queue.leased.values(), key=_position)
+        return heapq.merge(leased, _waiting_in_order(queue), key=_position)
+    beyond = (task for task in tasks if after is None or _position(task) > after)
+    return heapq.nsmallest(most, beyond, key=_position)
 
 
 def _position(task: Task) -> Position:

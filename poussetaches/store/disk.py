@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from poussetaches.errors import StoreError
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format
 from poussetaches.store.dirlock import DirLock
+from poussetaches.store.files import remove_unfinished
 from poussetaches.store.format import Record
 from poussetaches.store.journal import Journal
 from poussetaches.store.recovery import Recovered, forget_before, recover
@@ -37,9 +39,13 @@ class Store:
         Waits up to ``patience`` seconds for the lock. Raises StoreError, OSError.
         """
         lock = DirLock(directory)
-        lock.acquire(patience)
         store = cls(directory, durability, lock)
-        recovered = recover(directory, queue)
+        try:
+            lock.acquire(patience)
+            recovered = recover(directory, queue)
+        except (StoreError, OSError):
+            lock.release()
+            raise
         store._journal = recovered.journal
         store.journal_size = recovered.journal.offset
         return store, recovered
@@ -95,18 +101,25 @@ class Store:
         """Begin the next journal; returns its generation, whose dump is to be written.
 
         Must be called between commits, and the dump made of the queue as it is now.
-        Raises OSError; then the old journal goes on.
+        Raises OSError; then the old journal goes on, or the next one without a dump.
         """
         self.sync()
-        following = Journal.create(self.directory, self._journal.generation + 1)
-        self._journal.close()
-        self._journal = following
-        self.journal_size = following.offset
-        return following.generation
+        old = self._journal
+        # Who was promised room in the old journal finds it in the next one.
+        self._journal = Journal.create(
+            self.directory, old.generation + 1, room=old.room
+        )
+        self.journal_size = self._journal.offset
+        old.close()
+        return self._journal.generation
 
     def forget_before(self, generation: int) -> None:
         """The dump of ``generation`` is on disk: drop what it replaces."""
         forget_before(self.directory, generation)
+
+    def forget_unfinished(self) -> None:
+        """The dump writer has failed: drop what it left, which may fill the disk."""
+        remove_unfinished(self.directory)
 
     def close(self) -> None:
         """Leave everything on disk and let the next owner in."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice
 from typing import Any
 
 from poussetaches.errors import StoreDamaged
@@ -15,8 +14,10 @@ from poussetaches.model.queue import Counts, TaskQueue
 from poussetaches.store import format
 from poussetaches.store.files import UNFINISHED, dump_path, sync_directory
 
-#: Rows per block: few enough to stop soon when asked, many enough to cost nothing.
+#: A block ends with the row that makes it this long, rows or bytes: soon enough to stop
+#: when asked and to be built in memory, late enough to cost nothing.
 ROWS = 500
+BLOCK_BYTES = 4 * 1024 * 1024
 
 
 def write_dump(
@@ -30,7 +31,7 @@ def write_dump(
 
     Runs in the dump writer. ``going_on`` is asked between blocks and before the rename;
     once it says no, the dump is given up. Returns whether it was written. Raises
-    OSError; what is unfinished then goes at the next start.
+    OSError; what is unfinished is then for ``remove_unfinished``.
     """
     path = dump_path(directory, generation)
     unfinished = f"{path}{UNFINISHED}"
@@ -59,32 +60,37 @@ def read_dump(directory: str, generation: int, queue: TaskQueue) -> None:
     with open(path, "rb") as file:
         data = file.read()
     salt = format.read_header(path, data, format.DUMP, generation)
-    rows: dict[str, list[Any]] = {kind: [] for kind in ("schedules", *TASK_KINDS)}
+    rows: dict[str, Any] = {kind: [] for kind in READERS}
     meta: dict[str, Any] = {}
     ended = False
     reader = format.BlockReader(path, data, salt)
     for block in reader:
-        kind, content = block.body
-        if kind == "queue":
-            meta = content
-        elif kind == "end":
-            ended = content == sum(map(len, rows.values()))
-        else:
-            rows[kind].extend(content)
-    if not ended or reader.tail.torn:
+        try:
+            kind, content = block.body
+            if kind == "queue":
+                meta = _read_meta(**content)
+            elif kind == "end":
+                ended = content == sum(map(len, rows.values()))
+            else:
+                rows[kind].extend(map(READERS[kind], content))
+        except format.STRANGE as error:
+            raise StoreDamaged(path, block.offset, format.STRANGE_REASON) from error
+    if not (meta and ended) or reader.tail.torn:
         raise StoreDamaged(path, reader.tail.offset, "the dump is cut off")
-    queue.load(
-        schedules=[format.row_schedule(row) for row in rows["schedules"]],
-        tasks=[format.row_task(row) for row in rows["tasks"]],
-        succeeded=[format.row_task(row) for row in rows["succeeded"]],
-        dead=[format.row_task(row) for row in rows["dead"]],
-        counts=Counts(**meta["counts"]),
-        paused=meta["paused"],
-        skew=meta["skew"],
-    )
+    queue.load(**rows, **meta)
 
 
 TASK_KINDS = ("tasks", "succeeded", "dead")
+
+#: What reads a row, for every kind of block that has rows.
+READERS: dict[str, Callable[[Sequence[Any]], Any]] = {
+    **dict.fromkeys(TASK_KINDS, format.row_task),
+    "schedules": format.row_schedule,
+}
+
+
+def _read_meta(counts: dict[str, int], paused: bool, skew: float) -> dict[str, Any]:
+    return {"counts": Counts(**counts), "paused": paused, "skew": skew}
 
 
 def _bodies(queue: TaskQueue) -> Iterator[bytes]:
@@ -100,11 +106,23 @@ def _bodies(queue: TaskQueue) -> Iterator[bytes]:
     }
     parts["schedules"] = map(format.schedule_row, queue.schedules.values())
     for kind, rows in parts.items():
-        remaining = iter(rows)
-        while some := list(islice(remaining, ROWS)):
+        for some in _parcels(map(format.pack_row, rows)):
             count += len(some)
-            yield format.pack_dump(kind, some)
+            yield format.dump_body(kind, some)
     yield format.pack_dump("end", count)
+
+
+def _parcels(packed_rows: Iterable[bytes]) -> Iterator[list[bytes]]:
+    some: list[bytes] = []
+    size = 0
+    for row in packed_rows:
+        some.append(row)
+        size += len(row)
+        if len(some) == ROWS or size >= BLOCK_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _private(path: str, flags: int) -> int:

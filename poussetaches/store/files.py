@@ -36,22 +36,27 @@ def write_all(fd: int, data: bytes, offset: int) -> None:
         offset += written
 
 
-def create_file(path: str, content: bytes) -> int:
+def create_file(path: str, content: bytes, *, room: int = 0) -> int:
     """A new file with ``content``, open for more; whole and durable, or not there at
     all.
 
-    Raises OSError.
+    ``room`` bytes are allocated behind the content. Raises OSError.
     """
     unfinished = f"{path}{UNFINISHED}"
     flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     fd = os.open(unfinished, flags, 0o600)
+    place = unfinished
     try:
         write_all(fd, content, 0)
+        if room:
+            os.posix_fallocate(fd, len(content), room)
         os.fsync(fd)
         os.rename(unfinished, path)
+        place = path
         sync_directory(os.path.dirname(path))
     except OSError:
         os.close(fd)
+        os.unlink(place)
         raise
     return fd
 

@@ -71,6 +71,7 @@ assert HEADER_SIZE == 24
 MARK = b"\xc1\xc1PT"
 BLOCK = struct.Struct(">4sIQI")
 ARRAY = struct.Struct(">BI")  # msgpack's head of an array 32
+ARRAY_OF_TWO = b"\x92"
 SEALED = struct.Struct(">IQ")  # the part of a block's head that its crc covers
 assert BLOCK.size == 20
 
@@ -94,6 +95,11 @@ CODES = {kind: code for code, kind in EVENTS.items()}
 STATES = [State.WAITING, State.LEASED, State.SUCCEEDED, State.DEAD, State.CANCELLED]
 
 Record = Sequence[Event]
+
+#: What unpacking a whole block raises if it holds what this code does not know: a newer
+#: one, of the same VERSION, has written it. Never skipped: that would be a loss.
+STRANGE = (IndexError, KeyError, TypeError, ValueError)
+STRANGE_REASON = "it holds what only a newer poussetaches understands"
 
 _pack = msgpack.Packer().pack
 
@@ -173,8 +179,20 @@ def unpack_journal(body: Any) -> Iterator[list[Event]]:
 
 def pack_dump(kind: str, rows: Any) -> bytes:
     """The body of a dump block."""
-    packed: bytes = msgpack.packb([kind, rows])
+    packed: bytes = _pack([kind, rows])
     return packed
+
+
+def pack_row(row: Sequence[Any]) -> bytes:
+    """A row as it stands in the body of a dump block."""
+    packed: bytes = _pack(row)
+    return packed
+
+
+def dump_body(kind: str, packed_rows: Sequence[bytes]) -> bytes:
+    """The body of a dump block that holds these rows."""
+    head = (ARRAY_OF_TWO, _pack(kind), ARRAY.pack(0xDD, len(packed_rows)))
+    return b"".join((*head, *packed_rows))
 
 
 def task_row(task: Task) -> tuple[Any, ...]:

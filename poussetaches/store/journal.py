@@ -32,13 +32,15 @@ class Journal:
         self._allocated = os.fstat(fd).st_size
 
     @classmethod
-    def create(cls, directory: str, generation: int) -> Journal:
-        """Begin the journal of a generation; it is durable on return. Raises
-        OSError."""
+    def create(cls, directory: str, generation: int, *, room: int = 0) -> Journal:
+        """Begin the journal of a generation, with ``room`` bytes allocated.
+
+        It is durable on return. Raises OSError; then it is not there.
+        """
         path = journal_path(directory, generation)
         salt = secrets.randbits(32)
         head = format.header(format.JOURNAL, generation, salt)
-        fd = create_file(path, head)
+        fd = create_file(path, head, room=room)
         return cls(fd, generation, salt, len(head))
 
     @classmethod
@@ -52,6 +54,11 @@ class Journal:
         os.ftruncate(fd, offset)
         os.fsync(fd)
         return cls(fd, generation, salt, offset)
+
+    @property
+    def room(self) -> int:
+        """How many bytes are allocated and not yet written."""
+        return self._allocated - self.offset
 
     def make_room(self, size: int) -> None:
         """Allocate the next ``size`` bytes. Raises StoreFull if the disk has no

@@ -95,7 +95,11 @@ def _replay(path: str, generation: int, queue: TaskQueue) -> _Replayed:
     reader = format.BlockReader(path, data, salt)
     records = 0
     for block in reader:
-        for record in format.unpack_journal(block.body):
+        try:
+            unpacked = list(format.unpack_journal(block.body))
+        except format.STRANGE as error:
+            raise StoreDamaged(path, block.offset, format.STRANGE_REASON) from error
+        for record in unpacked:
             records += 1
             for event in record:
                 try:

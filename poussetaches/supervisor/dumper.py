@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: A journal of this size is dumped before its time, bytes.
 LARGE_JOURNAL = 256 * 1024 * 1024
+#: How soon after the last attempt at the earliest, seconds: it may have failed.
+PAUSE = 10.0
 
 
 class Dumper:
@@ -61,7 +63,7 @@ class Dumper:
         if self._pid is not None or not self._store.has_news:
             return float("inf")
         if self._store.journal_size > LARGE_JOURNAL:
-            return self._begun_at
+            return self._begun_at + min(self._interval, PAUSE)
         return self._begun_at + self._interval
 
     def begin(self, now: float) -> None:
@@ -120,6 +122,7 @@ class Dumper:
         code = os.waitstatus_to_exitcode(status)
         if code != 0:
             log.warning("the dump was not written: %s", describe(code))
+            self._store.forget_unfinished()
             return
         self._store.forget_before(self._generation)
         self.duration = now - self._begun_at

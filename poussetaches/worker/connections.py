@@ -23,10 +23,14 @@ from poussetaches.model.target import Origin
 #: Raised by a socket, plain or TLS, that would have to wait.
 _WOULD_BLOCK = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 
+#: Seconds a connection has to rest, and to be still open then, to show that its origin
+#: keeps connections. Far longer than a busy server takes from an answer to its close().
+PROBATION = 0.1
+
 _READ, _WRITE = 1, 2
 
 #: The system's own, whether or not this process is patched.
-_poll = get_original("select", "poll")
+_system_poll = get_original("select", "poll")
 
 
 class TransportError(PousseTachesError):
@@ -57,7 +61,7 @@ class Connection:
         # Kept over the connection's life: making one for each wait costs as much again.
         self._readable = self._hub.loop.io(sock.fileno(), _READ)
         # Not select(), which knows no descriptor above 1023; not gevent's: it yields.
-        self._poll = _poll()
+        self._poll = _system_poll()
         self._poll.register(sock.fileno(), select.POLLIN)
 
     def send(self, data: bytes | memoryview) -> int:
@@ -95,16 +99,39 @@ class Connection:
         self.sock.close()
 
 
+class _Idle:
+    """What the pool knows of one origin."""
+
+    __slots__ = ("connections", "given_at", "proven")
+
+    def __init__(self) -> None:
+        #: The one idle longest first.
+        self.connections: list[Connection] = []
+        #: When the last one was given, monotonic seconds.
+        self.given_at = 0.0
+        #: The origin was seen to keep connections open.
+        self.proven = False
+
+    def oldest(self) -> float:
+        """Since when the one idle longest is; there has to be one."""
+        return self.connections[0].idle_since
+
+
 class IdlePool:
-    """Connections between two exchanges: the last one given is the first one taken."""
+    """Connections between two exchanges: the last one given is the first one taken.
+
+    Some servers close after each answer without a word about it (uWSGI's http-socket:
+    unbit/uwsgi#2133). Whoever sends a next request at that very moment loses it, and
+    cannot know whether it may be sent again. So an origin has to prove that it keeps
+    connections: until one has rested for a while and was still open, no other is kept.
+    """
 
     def __init__(self, *, idle_timeout: float, max_idle: int) -> None:
         #: Seconds after which an unused connection is closed.
         self._idle_timeout = idle_timeout
         #: Connections, over all origins; beyond it the one idle longest is closed.
         self._max_idle = max_idle
-        #: The one idle longest first. Empty lists are left for the timer to remove.
-        self._idle: dict[Origin, list[Connection]] = {}
+        self._by_origin: dict[Origin, _Idle] = {}
         self._count = 0
         # Exists only while something is idle: an idle worker is not woken for nothing.
         # Not a greenlet, as what it does never waits.
@@ -116,9 +143,11 @@ class IdlePool:
 
     def take(self, origin: Origin) -> Connection | None:
         """A connection to *origin* that looks alive, which the caller now owns."""
-        idle = self._idle.get(origin)
-        while idle:
-            connection = idle.pop()
+        idle = self._by_origin.get(origin)
+        if idle is None or not (idle.proven or self._prove(idle)):
+            return None
+        while idle.connections:
+            connection = idle.connections.pop()
             self._count -= 1
             if not connection.is_stale():
                 return connection
@@ -127,24 +156,42 @@ class IdlePool:
 
     def give(self, connection: Connection) -> None:
         """Keep *connection*, which has nothing under way, for another exchange."""
-        if self._closed:
+        idle = self._by_origin.get(connection.origin)
+        if idle is None:
+            idle = self._by_origin[connection.origin] = _Idle()
+        if self._closed or (idle.connections and not idle.proven):
             connection.close()
             return
         if self._count >= self._max_idle:
-            self._drop(min(filter(None, self._idle.values()), key=_oldest))
-        connection.idle_since = monotonic()
-        self._idle.setdefault(connection.origin, []).append(connection)
+            kept = [one for one in self._by_origin.values() if one.connections]
+            self._drop(min(kept, key=_Idle.oldest))
+        idle.given_at = connection.idle_since = monotonic()
+        idle.connections.append(connection)
         self._count += 1
         if self._timer is None:
             self._start_timer(self._idle_timeout)
 
+    def distrust(self, origin: Origin) -> None:
+        """*origin* broke off an exchange: it has to prove anew what it keeps."""
+        if (idle := self._by_origin.get(origin)) is not None:
+            idle.proven = False
+
     def close(self) -> None:
         """Close all that is idle, and from now on keep nothing."""
         self._closed = True
-        for idle in self._idle.values():
-            while idle:
+        for idle in self._by_origin.values():
+            while idle.connections:
                 self._drop(idle)
         self._stop_timer()
+
+    def _prove(self, idle: _Idle) -> bool:
+        if not idle.connections or monotonic() - idle.oldest() < PROBATION:
+            return False
+        if idle.connections[0].is_stale():
+            self._drop(idle)
+            return False
+        idle.proven = True
+        return True
 
     def _start_timer(self, delay: float) -> None:
         self._timer = gevent.get_hub().loop.timer(delay, ref=False)
@@ -159,17 +206,17 @@ class IdlePool:
         # Runs in the hub.
         self._stop_timer()
         horizon = monotonic() - self._idle_timeout
-        for idle in self._idle.values():
-            while idle and _oldest(idle) <= horizon:
+        for origin, idle in list(self._by_origin.items()):
+            while idle.connections and idle.oldest() <= horizon:
                 self._drop(idle)
-        self._idle = {origin: idle for origin, idle in self._idle.items() if idle}
-        if self._idle:
-            self._start_timer(min(map(_oldest, self._idle.values())) - horizon)
+            if not idle.connections and idle.given_at <= horizon:
+                del self._by_origin[origin]
+        if self._count:
+            since = [
+                one.oldest() for one in self._by_origin.values() if one.connections
+            ]
+            self._start_timer(min(since) - horizon)
 
-    def _drop(self, idle: list[Connection]) -> None:
+    def _drop(self, idle: _Idle) -> None:
         self._count -= 1
-        idle.pop(0).close()
-
-
-def _oldest(idle: list[Connection]) -> float:
-    return idle[0].idle_since
+        idle.connections.pop(0).close()

@@ -21,6 +21,8 @@ from poussetaches.worker.connections import Connection, TransportError
 
 #: Address family, and the socket address of that family.
 Address = tuple[int, tuple[Any, ...]]
+#: Host and port to at least one address; or an OSError, which becomes a TransportError
+#: of kind ``dns``; or a TransportError of its own.
 Resolve = Callable[[str, int], Sequence[Address]]
 
 #: Addresses named in the message when none of them could be reached.
@@ -139,11 +141,10 @@ class Dialer:
 def _shake_hands(sock: gssl.SSLSocket, target: Target) -> None:
     try:
         sock.do_handshake()
-    except OSError as error:
+    except BaseException as error:
         sock.close()
-        raise _tls_error(target, error) from error
-    except BaseException:
-        sock.close()
+        if isinstance(error, OSError):
+            raise _tls_error(target, error) from error
         raise
 
 

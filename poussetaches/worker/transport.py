@@ -52,7 +52,8 @@ class Transport:
     ) -> None:
         """*max_response* is in bytes, the timeouts in seconds (*connect_timeout* for
         each address of a host); *max_idle* connections are kept over all origins. TLS
-        is verified with the system's certificates unless *ssl_context* says otherwise.
+        is verified with the system's certificates (or SSL_CERT_FILE, which OpenSSL
+        reads) unless *ssl_context* says otherwise.
         """
         self._max_response = max_response
         self._idle = IdlePool(idle_timeout=idle_timeout, max_idle=max_idle)
@@ -111,8 +112,10 @@ class Transport:
             while not reply.finished:
                 connection.wait_readable()
                 _pull(connection, reply)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, TransportError) and error.kind == "reset":
+                self._idle.distrust(target.origin)
             raise
         if all_sent and reply.keep_alive:
             self._idle.give(connection)

@@ -271,9 +271,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(delay=DELAYS, limit=LIMITS)
     def push(self, delay: float, limit: int | None) -> None:
         self.pushes += 1
-        submission = Submission(
-            f"t-{self.pushes}", b"spec", delay, max_retries=limit
-        )
+        submission = Submission(f"t-{self.pushes}", b"spec", delay, max_retries=limit)
         events = self.decide(decisions.push, submission, self.now, self.policy)
         assert self.ledger.runs[submission.id].eta == self.now + delay
         assert len(events) == 1
@@ -327,7 +325,10 @@ class QueueMachine(RuleBasedStateMachine):
         attempt = self.ledger.runs[task.id].attempts
         outcome = Outcome(False, 500, error)
         kinds = [Failed, Died, Cancelled]
-        if self._end(task, kinds, decisions.conclude, outcome, self.now, draw) is Failed:
+        if (
+            self._end(task, kinds, decisions.conclude, outcome, self.now, draw)
+            is Failed
+        ):
             wait = BACKOFF.waits[min(attempt, len(BACKOFF.waits)) - 1]
             eta = self.ledger.runs[task.id].eta
             assert eta - self.now == pytest.approx(wait, rel=BACKOFF.jitter + 1e-6)

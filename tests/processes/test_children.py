@@ -154,7 +154,7 @@ def test_children_are_not_blamed_for_a_time_in_which_nobody_could_hear_them(
     tmp_path: Path, frozen: str
 ) -> None:
     """As when a container is frozen and thawed."""
-    with Service(tmp_path, settings=SHORT) as service:
+    with Service(tmp_path, settings=SHORT | {"workers": 1}) as service:
         wait_until(lambda: " INFO ready " in service.log)
         children = service.children()
         stopped_ones = [service.pid, *(children if frozen == "all" else [])]

@@ -20,42 +20,13 @@ pytestmark = pytest.mark.process
 FEW = {"workers": 1}
 
 
-def test_a_pause_survives_a_restart(tmp_path: Path, receiver: Receiver) -> None:
-    with Service(tmp_path, settings=FEW) as service:
-        service.post("/pause")
-        service.post("/", {"url": receiver.url()})
-        for signum in (signal.SIGTERM, signal.SIGKILL):
-            service.kill(signum)
-            service.wait()
-            service.start()
-            wait_until(lambda: service.log.endswith("paused=True\n"))
-            status = service.get("/").json()
-            assert (status["paused"], status["waiting"]) == (True, 1)
-        service.post("/resume")
-        receiver.wait_for(1)
-        service.kill(signal.SIGKILL)
-        service.wait()
-        service.start()
-        assert service.get("/").json()["paused"] is False
-
-
-def test_a_service_can_start_paused(tmp_path: Path, receiver: Receiver) -> None:
-    settings = FEW | {"start_paused": True}
-    with Service(tmp_path, settings=settings) as service:
-        service.post("/", {"url": receiver.url()})
-        wait_until(lambda: service.log.endswith("paused=True\n"))
-        assert service.get("/").json()["paused"] is True
-        service.post("/resume")
-        receiver.wait_for(1)
-        service.restart()
-        assert service.get("/").json()["paused"] is True
-
-
-def test_what_waits_survives_a_restart_as_it_is(
+def test_what_waits_and_a_pause_survive_a_restart_as_they_are(
     tmp_path: Path, receiver: Receiver
 ) -> None:
     with Service(tmp_path, settings=FEW) as service:
+        service.post("/pause")
         for push in (
+            {"url": receiver.url("/now")},
             {"url": receiver.url("/tomorrow"), "payload": "AAEC", "delay": 24 * 60},
             {
                 "url": receiver.url("/next-month"),
@@ -68,14 +39,34 @@ def test_what_waits_survives_a_restart_as_it_is(
             assert service.post("/", push).status_code == 201
         waiting = service.get("/waiting").json()
         cron = service.get("/cron").json()
-        assert (len(waiting["tasks"]), len(cron["tasks"])) == (4, 2)
+        assert (len(waiting["tasks"]), len(cron["tasks"])) == (5, 2)
         for signum in (signal.SIGTERM, signal.SIGKILL):
             service.kill(signum)
             service.wait()
             service.start()
+            wait_until(lambda: service.log.endswith("paused=True\n"))
+            assert service.get("/").json()["paused"] is True
             assert service.get("/waiting").json() == waiting
             assert service.get("/cron").json() == cron
         assert receiver.arrivals() == []
+        service.post("/resume")
+        receiver.wait_for(1)
+        service.kill(signal.SIGKILL)
+        service.wait()
+        service.start()
+        assert service.get("/").json()["paused"] is False
+        assert len(receiver.arrivals()) == 1
+
+
+def test_a_service_can_start_paused(tmp_path: Path, receiver: Receiver) -> None:
+    settings = FEW | {"start_paused": True}
+    with Service(tmp_path, settings=settings) as service:
+        service.post("/", {"url": receiver.url()})
+        wait_until(lambda: service.log.endswith("paused=True\n"))
+        assert service.get("/").json()["paused"] is True
+        assert receiver.arrivals() == []
+        service.post("/resume")
+        receiver.wait_for(1)
 
 
 def test_a_task_that_waits_for_its_next_attempt_is_not_early_after_a_restart(
@@ -150,7 +141,7 @@ def test_a_kill_in_the_middle_of_a_dump_loses_nothing(
     with Service(tmp_path, settings=settings) as service:
         with Load(service, receiver.url("/"), total=total) as load:
             assert load.finished_within(60)
-        for _ in range(3):
+        for _ in range(2):
             with Connection(service.port) as connection:
                 # Each push is news, and so the reason for another dump.
                 while not list(service.data_dir.glob("dump-*.tmp")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
+from operator import itemgetter
 from typing import Any
 
 from poussetaches.model.backoff import Backoff
@@ -44,6 +45,20 @@ def state(queue: TaskQueue) -> dict[str, Any]:
         "paused": queue.paused,
         "skew": queue.skew,
     }
+
+
+def ranked(queue: TaskQueue) -> dict[str, Any]:
+    """As ``state``, but of the order only which is before which.
+
+    A queue that comes from a dump has forgotten the orders of those that are gone.
+    """
+    everything = state(queue)
+    tasks = [*everything["tasks"].values()]
+    tasks += everything["succeeded"] + everything["dead"]
+    for rank, task in enumerate(sorted(tasks, key=itemgetter("order"))):
+        task["order"] = rank
+    everything["turns"] = [id for _, _, id in everything["turns"]]
+    return everything
 
 
 def apply(queue: TaskQueue, events: Iterable[Event]) -> None:

@@ -1,0 +1,154 @@
+"""The command line, against the real service and without one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from poussetaches.cli.main import cli, main
+from poussetaches.errors import PousseTachesError
+from tests.support.service import Service, free_port, wait_until
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("service")) as running:
+        yield running
+
+
+def run(service: Service, *arguments: str, input: bytes | None = None) -> Result:
+    """A command that must succeed."""
+    environment = {"POUSSETACHES_URL": service.url}
+    result = CliRunner().invoke(
+        cli, arguments, input=input, env=environment, catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_a_push_prints_the_id_and_the_task_can_be_seen(service: Service) -> None:
+    target = f"http://127.0.0.1:{free_port()}/nobody"
+    id = run(service, "push", target, "payload", "--countdown", "3600").output.strip()
+    assert f"{id}  " in run(service, "waiting").output
+    listed = [
+        json.loads(line)
+        for line in run(service, "waiting", "--json").output.splitlines()
+    ]
+    [task] = [task for task in listed if task["id"] == id]
+    assert (task["url"], task["payload"]) == (target, "cGF5bG9hZA==")
+
+
+def test_a_payload_may_come_from_standard_input(service: Service) -> None:
+    command = ("push", "http://127.0.0.1:1/", "-", "--delay", "60")
+    id = run(service, *command, input=b"\x00\xff").output.strip()
+    tasks = service.get("/waiting").json()["tasks"]
+    assert [task["payload"] for task in tasks if task["id"] == id] == ["AP8="]
+
+
+def test_a_schedule_is_listed_with_its_rule(service: Service) -> None:
+    command = ("push", "http://127.0.0.1:1/", "--schedule", "@yearly")
+    id = run(service, *command).output.strip()
+    assert len(id) == 40
+    [row] = run(service, "cron").output.splitlines()
+    assert row.startswith(id)
+    assert "[@yearly]" in row
+
+
+def test_a_dead_letter_says_why(service: Service) -> None:
+    target = f"http://127.0.0.1:{free_port()}/nobody"
+    command = ("push", target, "--max-retries", "0")
+    id = run(service, *command).output.strip()
+    wait_until(lambda: service.get("/").json()["dead"] > 0, 10, "it never died")
+    rows = run(service, "dead").output.splitlines()
+    [row] = [row for row in rows if row.startswith(id)]
+    assert "-1 connection refused" in row
+
+
+def test_lists_show_as_much_as_asked_for(service: Service) -> None:
+    for _ in range(3):
+        run(service, "push", "http://127.0.0.1:1/", "--delay", "5")
+    assert len(run(service, "waiting", "--limit", "2").output.splitlines()) == 2
+    assert run(service, "success").output == ""
+
+
+def test_status_pause_and_resume(service: Service) -> None:
+    run(service, "pause")
+    assert "paused      yes" in run(service, "status").output
+    run(service, "resume")
+    shown = run(service, "status").output
+    assert "paused      no" in shown
+    assert "workers     2" in shown
+    stats = json.loads(run(service, "status", "--json").output)
+    assert {child["name"] for child in stats["children"]} == {
+        "api-1",
+        "worker-1",
+        "worker-2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("push", "ftp://a/"), "ftp"),
+        (("push", "http://a/", "--schedule", "* * *"), "schedule"),
+        (("push", "http://a/", "--expected", "42"), "expected"),
+        (("push", "http://a/", "--countdown", "nan"), "countdown"),
+    ],
+)
+def test_what_the_service_refuses_is_said(
+    service: Service, arguments: tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(PousseTachesError, match=reason):
+        CliRunner().invoke(
+            cli,
+            [*arguments, "--url", service.url],
+            catch_exceptions=False,
+            standalone_mode=False,
+        )
+
+
+def test_no_service_is_one_line_and_status_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setattr(sys, "argv", ["poussetaches", "status", "--url", url])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    line = f"poussetaches: the service at {url} cannot be reached: Connection refused\n"
+    assert capsys.readouterr() == ("", line)
+
+
+def test_check_config_says_what_is_and_where_from(tmp_path: Path) -> None:
+    path = tmp_path / "poussetaches.ini"
+    path.write_text("[poussetaches]\nworkers = 3\nauth_key = s3cret\n")
+    result = CliRunner().invoke(
+        cli, ["check-config", "--config", str(path), "--concurrency", "5"]
+    )
+    assert result.exit_code == 0
+    shown = {line.split()[0]: line for line in result.output.splitlines()}
+    assert f"= 3  ({path}:2 [poussetaches])" in shown["workers"]
+    assert "= 5  (--concurrency)" in shown["concurrency"]
+    assert "(default)" in shown["timeout"]
+    assert "s3cret" not in result.output
+
+
+def test_a_wrong_setting_is_one_line_and_status_1() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "poussetaches", "serve", "--workers", "many"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    reason = 'workers: "many" (from --workers) is not a whole number'
+    assert ended.stderr == f"poussetaches: {reason}\n"

@@ -1,0 +1,138 @@
+"""The dump writer: when it is sent out, and what is left of one that fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from poussetaches.model.decisions import Submission
+from poussetaches.model.queue import TaskQueue
+from poussetaches.store.disk import Store
+from poussetaches.supervisor import dumper
+from poussetaches.supervisor.clock import Clock
+from poussetaches.supervisor.dumper import Dumper
+from poussetaches.supervisor.keeper import Keeper
+from tests.support.faults import fail
+from tests.support.queues import POLICY, ranked
+from tests.support.service import wait_until
+from tests.support.stores import copied, recovered
+
+INTERVAL = 300.0
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    queue = TaskQueue()
+    store, _ = Store.open(str(tmp_path / "data"), "always", queue, patience=0.0)
+    keeper = Keeper(queue, store, Clock(0.0), POLICY, ends_room=1000)
+    yield keeper
+    store.close()
+
+
+def push(keeper: Keeper, id: str) -> None:
+    keeper.push(Submission(id, b"spec", 0.0, ""))
+    keeper.commit()
+
+
+def dumper_of(keeper: Keeper) -> Dumper:
+    return Dumper(keeper, interval=INTERVAL, now=0.0, close_sockets=lambda: None)
+
+
+def finish(sent: Dumper, now: float = 1.0) -> None:
+    """Wait until the dump writer has ended."""
+
+    def reaped() -> bool:
+        sent.reap(now)
+        return sent._pid is None
+
+    wait_until(reaped)
+
+
+def test_a_dump_is_due_when_there_is_news_and_an_interval_has_passed(
+    keeper: Keeper,
+) -> None:
+    sent = dumper_of(keeper)
+    assert sent.due_at() == float("inf")
+    push(keeper, "a")
+    assert sent.due_at() == INTERVAL
+    sent.begin(INTERVAL)
+    assert sent.due_at() == float("inf")
+    finish(sent)
+    assert sent.due_at() == float("inf")
+    push(keeper, "b")
+    assert sent.due_at() == 2 * INTERVAL
+
+
+def test_a_dump_replaces_what_was_there(keeper: Keeper, tmp_path: Path) -> None:
+    push(keeper, "a")
+    sent = dumper_of(keeper)
+    sent.begin(1.0)
+    push(keeper, "b")
+    finish(sent, 3.5)
+    assert sent.duration == 2.5
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {
+        "dump-00000002.msgpack",
+        "journal-00000002.msgpack",
+        "lock",
+    }
+    again, _ = recovered(copied(tmp_path / "data", tmp_path / "copy"))
+    assert ranked(again) == ranked(keeper.queue)
+
+
+def test_a_dump_writer_that_fails_leaves_nothing_and_loses_nothing(
+    keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it wrote may be what fills the disk."""
+    push(keeper, "a")
+    sent = dumper_of(keeper)
+    with monkeypatch.context() as patch:
+        fail(patch, "rename", errno.ENOSPC, at=2)
+        sent.begin(1.0)
+        finish(sent)
+    assert sent.duration is None
+    push(keeper, "b")
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {
+        "journal-00000001.msgpack",
+        "journal-00000002.msgpack",
+        "lock",
+    }
+    again, _ = recovered(copied(tmp_path / "data", tmp_path / "copy"))
+    assert ranked(again) == ranked(keeper.queue)
+
+
+@pytest.mark.parametrize("call", ["posix_fallocate", "fork"])
+def test_a_dump_that_cannot_be_begun_is_not_tried_again_at_once(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """However long the journal has become."""
+    monkeypatch.setattr(dumper, "LARGE_JOURNAL", 10)
+    push(keeper, "a")
+    sent = dumper_of(keeper)
+    assert sent.due_at() < INTERVAL
+    with monkeypatch.context() as patch:
+        if call == "fork":
+
+            def no_fork() -> int:
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+            patch.setattr(os, "fork", no_fork)
+        else:
+            fail(patch, call, errno.ENOSPC)
+        sent.begin(1000.0)
+    push(keeper, "b")
+    assert 1000.0 < sent.due_at() < 1000.0 + INTERVAL
+    assert set(keeper.queue.tasks) == {"a", "b"}
+
+
+def test_a_dump_that_is_abandoned_is_gone(keeper: Keeper, tmp_path: Path) -> None:
+    push(keeper, "a")
+    sent = dumper_of(keeper)
+    sent.begin(1.0)
+    sent.abandon()
+    sent.abandon()
+    again, _ = recovered(copied(tmp_path / "data", tmp_path / "copy"))
+    assert ranked(again) == ranked(keeper.queue)
