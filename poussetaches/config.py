@@ -70,9 +70,7 @@ class Config:
     dump_interval: float = setting(
         "5m", duration(0.1), "Time between two dumps of the whole queue."
     )
-    timeout: float = setting(
-        "10m", duration(0.01), "Total deadline of one attempt, unless its task has one."
-    )
+    timeout: float = setting("10m", duration(0.01), "Total deadline of one attempt.")
     drain_timeout: float = setting(
         "30s", duration(0), "How long a stop waits for attempts in flight."
     )
@@ -83,7 +81,7 @@ class Config:
         "no", SWITCH, "Deliver nothing after a start until told to resume."
     )
     max_body: int = setting(
-        "8M", size(1024, 1024**3), "Largest HTTP request body accepted."
+        "8M", size(1024, 64 * 1024**2), "Largest HTTP request body accepted."
     )
     max_response: int = setting(
         "16K", size(0, 64 * 1024**2), "How much of a target's answer is kept."

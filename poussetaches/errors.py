@@ -86,7 +86,23 @@ class StoreLocked(StoreError):
     code = "store_locked"
 
 
-class StoreDamaged(StoreError):
+class StoreBroken(StoreError):
+    """The store lacks something that was written to it."""
+
+    code = "store_broken"
+    #: What helps, for people.
+    advice = (
+        "`poussetaches store check` says what is readable, "
+        "`poussetaches store repair` saves it into a new directory"
+    )
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}; {self.advice}")
+        #: The message without the advice.
+        self.problem = problem
+
+
+class StoreDamaged(StoreBroken):
     """A file of the store does not say what was written to it."""
 
     code = "store_damaged"
@@ -95,6 +111,14 @@ class StoreDamaged(StoreError):
         super().__init__(f"{path}: damaged at byte {offset}: {reason}")
         self.path = path
         self.offset = offset
+        self.reason = reason
+
+
+class StoreTooNew(StoreDamaged):
+    """A file of the store holds what this version does not know."""
+
+    code = "store_too_new"
+    advice = "start the version that wrote it"
 
 
 class IllegalEvent(PousseTachesError):

@@ -6,12 +6,13 @@ import os
 import resource
 
 PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+# Opened once: a process that has run out of descriptors must still be able to look.
+_STATM = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def memory() -> int:
     """Resident memory, bytes."""
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * PAGE_SIZE
+    return int(os.pread(_STATM, 256, 0).split()[1]) * PAGE_SIZE
 
 
 def cpu() -> float:

@@ -28,8 +28,14 @@ MAY_IMPORT = {
     # What a task is. The public names of its fields are the business of schema alone.
     "model": "errors",
     "schema": "model errors",
-    # Only the supervisor opens the store.
+    # As schema, for files: the lines of an export, the first ancestor's tasks. It opens
+    # and seals specs, as whoever makes public JSON of them has to.
+    "archive": "channel.messages schema model errors",
+    # Only the supervisor opens the store while the service runs.
     "store": "model errors log",
+    # These two turn what a stopped store holds into files for others, and back.
+    "store.interchange": "store archive model errors",
+    "store.adoption": "store archive schema model errors",
     "channel.frames": "errors",
     "channel.messages": "channel.frames model errors",
     "channel.server": "channel.messages channel.frames model errors log",
@@ -42,7 +48,8 @@ MAY_IMPORT = {
     "child": "channel.client channel.messages config log title errors",
     # What applications import: no server code.
     "client": "schema model errors",
-    "cli": "supervisor store schema client model config setting log title errors",
+    "cli": "supervisor store store.interchange store.adoption schema client model"
+    " config setting log title errors",
     "__main__": "cli",
 }
 
@@ -54,7 +61,7 @@ DOORS = {
     "gevent": "api worker channel.client",
     "httptools": "api.request worker.reply",
     "msgpack": "channel.frames store.format",
-    "msgspec": "schema api",
+    "msgspec": "schema archive api",
     "requests": "client cli",
     "setproctitle": "title",
 }

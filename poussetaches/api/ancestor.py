@@ -74,11 +74,8 @@ def routes(gateway: Gateway) -> Iterator[Route]:
 def _limit(given: str | None) -> int:
     if given is None:
         return LONGEST_PAGE
-    if (
-        not given.isascii()
-        or not given.isdigit()
-        or not 1 <= int(given) <= LONGEST_PAGE
-    ):
+    digits = given.isascii() and given.isdigit() and len(given) <= 6
+    if not digits or not 1 <= int(given) <= LONGEST_PAGE:
         raise InvalidInput(
             f"limit: must be a number from 1 to {LONGEST_PAGE}", field="limit"
         )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from gevent.lock import BoundedSemaphore
+
 from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import seal, unseal
 from poussetaches.model.rules import Rules
 from poussetaches.schema import PushRequest, TaskView
+
+#: Pages of lists that are under way at the same time.
+PAGES_AT_ONCE = 2
 
 
 class Gateway:
@@ -15,6 +20,8 @@ class Gateway:
 
     def __init__(self, channel: Channel, rules: Rules) -> None:
         self._channel = channel
+        # Pages are long, and wait in the supervisor's memory until they are sent.
+        self._pages = BoundedSemaphore(PAGES_AT_ONCE)
         #: The reader of schedules, for those who must refuse one early.
         self.rules = rules
 
@@ -38,7 +45,8 @@ class Gateway:
         self, which: str, *, limit: int, cursor: str | None
     ) -> tuple[list[TaskView], int, str | None]:
         """Tasks of a list, how many it has in all, and where the next page begins."""
-        page = self._channel.call("page", which=which, limit=limit, cursor=cursor)
+        with self._pages:
+            page = self._channel.call("page", which=which, limit=limit, cursor=cursor)
         views = [TaskView(id, unseal(spec), *rest) for id, spec, *rest in page["tasks"]]
         return views, page["total"], page["cursor"]
 

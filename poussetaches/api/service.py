@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Callable, Sequence
 
@@ -21,6 +22,12 @@ from poussetaches.model.rules import Rules
 STOP_TIMEOUT = 3.0
 
 
+def _most_connections() -> int:
+    """As many as there are descriptors for, and some to spare for everything else."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(10_000, files - 64))
+
+
 def begin(
     config: Config, channel: Channel, fds: Sequence[int]
 ) -> Callable[[Message], None]:
@@ -30,7 +37,7 @@ def begin(
     server = Server(
         socket.socket(fileno=listener_fd),
         make_app(gateway),
-        Limits(max_body=config.max_body),
+        Limits(max_body=config.max_body, max_connections=_most_connections()),
         render=error_json,
     )
     server.start()

@@ -11,8 +11,10 @@ from typing import Any
 import gevent
 from gevent import socket
 from gevent.event import AsyncResult, Event
+from gevent.lock import BoundedSemaphore
 
 from poussetaches import errors, usage
+from poussetaches.channel.frames import join_frames
 from poussetaches.channel.messages import (
     Call,
     CannotStart,
@@ -24,6 +26,7 @@ from poussetaches.channel.messages import (
     Ready,
     Reply,
     encode,
+    pack,
 )
 from poussetaches.errors import ChannelError, PousseTachesError, Unavailable
 
@@ -37,7 +40,7 @@ ERRORS: dict[str, type[PousseTachesError]] = {
     for kind in vars(errors).values()
     if isinstance(kind, type)
     and issubclass(kind, PousseTachesError)
-    and kind is not errors.StoreDamaged
+    and not issubclass(kind, errors.StoreDamaged)
 }
 
 
@@ -48,10 +51,14 @@ class Channel:
         self._sock = socket.socket(fileno=fd)
         self._reader = MessageReader()
         self._unread: list[Message] = []
-        self._outbox: list[Message] = []
+        #: Packed where they are sent: what cannot be is the trouble of who sends it.
+        self._outbox: list[bytes] = []
         self._wake = Event()
+        self._sending = BoundedSemaphore(1)
         self._calls: dict[int, AsyncResult[Any]] = {}
         self._numbers = 0
+        #: Whether ``serve`` has seen the end of the channel.
+        self._ended = False
 
     # --- starting ---------------------------------------------------------------------
 
@@ -81,7 +88,10 @@ class Channel:
     # --- working ----------------------------------------------------------------------
 
     def serve(self, handle: Callable[[Message], None]) -> None:
-        """Give every message but replies to ``handle``, until the channel ends."""
+        """Give every message but replies to ``handle``, until the channel ends.
+
+        Who still waits for a reply then gets Unavailable.
+        """
         try:
             while True:
                 messages, self._unread = self._unread, []
@@ -92,11 +102,16 @@ class Channel:
                         handle(message)
                 self._receive()
         except ChannelError:
-            return
+            self._ended = True
+            for result in self._calls.values():
+                result.set_exception(_gone())
 
     def send(self, message: Message) -> None:
-        """Have ``message`` travel with all others that are sent at this moment."""
-        self._outbox.append(message)
+        """Have ``message`` travel with all others that are sent at this moment.
+
+        Raises ChannelError if it is too long.
+        """
+        self._outbox.append(pack(message))
         self._wake.set()
 
     def push(
@@ -118,9 +133,7 @@ class Channel:
     def hang_up(self) -> None:
         """Send what is still to be sent, and end the channel: ``serve`` returns."""
         try:
-            if self._outbox:
-                messages, self._outbox = self._outbox, []
-                self._sock.sendall(encode(messages))
+            self._flush()
             # For us only: the supervisor sees the end when this process has ended.
             self._sock.shutdown(socket.SHUT_RD)
         except OSError:
@@ -133,10 +146,12 @@ class Channel:
         return self._numbers
 
     def _ask(self, question: Push | Call) -> Any:
+        if self._ended:
+            raise _gone()
         result: AsyncResult[Any] = AsyncResult()
         self._calls[question.number] = result
-        self.send(question)
         try:
+            self.send(question)
             return result.get()
         finally:
             self._calls.pop(question.number, None)
@@ -170,13 +185,23 @@ class Channel:
         while True:
             self._wake.wait()
             self._wake.clear()
-            messages, self._outbox = self._outbox, []
             try:
-                self._sock.sendall(encode(messages))
+                self._flush()
             except OSError:
                 return  # ``serve`` sees the end of the channel, too, and returns
+
+    def _flush(self) -> None:
+        # One at a time, or frames would be sent into each other.
+        with self._sending:
+            if self._outbox:
+                packed, self._outbox = self._outbox, []
+                self._sock.sendall(join_frames(packed))
 
     def _beat(self, interval: float) -> None:
         while True:
             self.send(Heartbeat(usage.memory(), usage.cpu()))
             gevent.sleep(interval)
+
+
+def _gone() -> Unavailable:
+    return Unavailable("the supervisor is gone")

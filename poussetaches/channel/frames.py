@@ -15,11 +15,25 @@ from poussetaches.errors import ChannelError
 MAX_FRAME = 256 * 1024 * 1024
 
 LENGTH = struct.Struct(">I")
+ARRAY = struct.Struct(">BI")  # msgpack's head of an array 32
+
+_pack = msgpack.Packer().pack
 
 
 def pack(value: Any) -> bytes:
     """One value (not a frame) as msgpack."""
-    packed: bytes = msgpack.packb(value)
+    packed: bytes = _pack(value)
+    return packed
+
+
+def pack_message(message: Sequence[Any]) -> bytes:
+    """A message (array) as it stands in a frame.
+
+    Raises ChannelError if it is too long for any.
+    """
+    packed = pack(message)
+    if ARRAY.size + len(packed) > MAX_FRAME:
+        raise ChannelError(f"a message of {len(packed)} bytes is too long")
     return packed
 
 
@@ -27,22 +41,17 @@ def unpack(data: bytes) -> Any:
     """What ``pack`` packed. Raises ChannelError."""
     try:
         return msgpack.unpackb(data, strict_map_key=False)
-    except (ValueError, msgpack.UnpackException) as error:
+    except (TypeError, ValueError, msgpack.UnpackException) as error:
         raise ChannelError(f"not msgpack: {error}") from error
 
 
-def encode_frames(messages: Sequence[Any]) -> bytes:
-    """``messages`` (arrays) as one frame, or as several if one would be too long.
-
-    Raises ChannelError if a single message is too long.
-    """
-    body = pack(messages)
-    if len(body) <= MAX_FRAME:
-        return LENGTH.pack(len(body)) + body
-    if len(messages) == 1:
-        raise ChannelError(f"a message of {len(body)} bytes is too long")
-    half = len(messages) // 2
-    return encode_frames(messages[:half]) + encode_frames(messages[half:])
+def join_frames(packed: Sequence[bytes]) -> bytes:
+    """Packed messages as one frame, or as several if one would be too long."""
+    length = ARRAY.size + sum(map(len, packed))
+    if length > MAX_FRAME:
+        half = len(packed) // 2
+        return join_frames(packed[:half]) + join_frames(packed[half:])
+    return b"".join((LENGTH.pack(length), ARRAY.pack(0xDD, len(packed)), *packed))
 
 
 class FrameReader:

@@ -120,10 +120,14 @@ KINDS: dict[int, type[Message]] = {
 CODES = {kind: code for code, kind in KINDS.items()}
 
 
+def pack(message: Message) -> bytes:
+    """``message`` as it stands in a frame. Raises ChannelError if it is too long."""
+    return frames.pack_message((CODES[type(message)], *message))
+
+
 def encode(messages: Iterable[Message]) -> bytes:
     """``messages`` as a frame (more than one if they are very long)."""
-    codes = CODES
-    return frames.encode_frames([(codes[type(m)], *m) for m in messages])
+    return frames.join_frames([pack(message) for message in messages])
 
 
 class MessageReader:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import socket
 
-from poussetaches.channel.messages import Message, MessageReader, encode
+from poussetaches.channel.frames import join_frames
+from poussetaches.channel.messages import Message, MessageReader, pack
 from poussetaches.errors import ChannelError
 
 #: How much is read from one child before the others have their turn, bytes.
-READ_SIZE = 1024 * 1024
+READ_SIZE = 64 * 1024
 
 
 class Peer:
@@ -21,7 +22,7 @@ class Peer:
         sock.setblocking(False)
         self._sock = sock
         self._reader = MessageReader()
-        self._messages: list[Message] = []
+        self._packed: list[bytes] = []
         self._unsent = bytearray()
 
     def fileno(self) -> int:
@@ -41,17 +42,20 @@ class Peer:
         return self._reader.feed(data)
 
     def send(self, message: Message) -> None:
-        """Have ``message`` travel with the next ``flush``."""
-        self._messages.append(message)
+        """Have ``message`` travel with the next ``flush``.
+
+        Raises ChannelError if it is too long.
+        """
+        self._packed.append(pack(message))
 
     def flush(self) -> bool:
         """Send what can be sent; False if something remains for when there is room.
 
         Raises ChannelError if the child is gone.
         """
-        if self._messages:
-            self._unsent += encode(self._messages)
-            self._messages.clear()
+        if self._packed:
+            self._unsent += join_frames(self._packed)
+            self._packed.clear()
         while self._unsent:
             try:
                 sent = self._sock.send(self._unsent)

@@ -72,10 +72,7 @@ class Narrator:
             payload = b64encode(json.dumps(story.payload).encode()).decode()
             target = f"{self._application_url}/task/{story.name}"
             at = time.monotonic()
-            answer = self._service.post(
-                "/", {"url": target, "payload": payload, **story.terms}
-            )
-            id = answer.headers["Poussetaches-Task-Id"]
+            id = self._service.push({"url": target, "payload": payload, **story.terms})
             self._history.pushed[story.name] = Pushed(id, at)
             terms = f" with {json.dumps(story.terms)}" if story.terms else ""
             _say(at, story.name, f"pushed{terms}: {story.promise}")

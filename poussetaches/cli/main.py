@@ -25,9 +25,9 @@ class Commands(click.Group):
         return self.commands.get(cmd_name)
 
     def _import_others(self) -> None:
-        from poussetaches.cli import demo, steer, tasks
+        from poussetaches.cli import demo, steer, store, tasks
 
-        for group in (tasks, steer, demo):
+        for group in (tasks, steer, store, demo):
             for command in group.COMMANDS:
                 self.add_command(command)
 

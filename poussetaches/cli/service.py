@@ -39,15 +39,26 @@ class Service:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON at ``path``."""
-        return self._request("GET", path, params=query).json()
+        try:
+            return self._request("GET", path, params=query).json()
+        except ValueError as error:
+            raise self._stranger() from error
 
-    def post(self, path: str, body: Any = None) -> requests.Response:
-        """The answer to ``body`` (as JSON)."""
-        return self._request("POST", path, json=body)
+    def post(self, path: str) -> None:
+        """Have done what ``path`` stands for."""
+        self._request("POST", path)
+
+    def push(self, body: dict[str, Any]) -> str:
+        """Push a task; its id."""
+        answer = self._request("POST", "/", json=body)
+        try:
+            return answer.headers["Poussetaches-Task-Id"]
+        except KeyError as error:
+            raise self._stranger() from error
 
     def tasks(self, which: str, limit: int | None) -> Iterator[dict[str, Any]]:
         """The tasks of a list, page by page, ``limit`` at most."""
-        query: dict[str, Any] = {}
+        query: dict[str, Any] = {} if limit is None else {"limit": min(limit, 1000)}
         seen = 0
         while True:
             page = self.get(f"/{which}", **query)
@@ -59,6 +70,9 @@ class Service:
             if page["cursor"] is None:
                 return
             query["cursor"] = page["cursor"]
+
+    def _stranger(self) -> Unavailable:
+        return Unavailable(f"what answers at {self._url} is no poussetaches")
 
     def _request(self, method: str, path: str, **given: Any) -> requests.Response:
         try:

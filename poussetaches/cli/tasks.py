@@ -64,8 +64,7 @@ def push(
     if payload is not None:
         data = sys.stdin.buffer.read() if payload == "-" else payload.encode()
         body["payload"] = b64encode(data).decode()
-    answer = Service(url).post("/", body)
-    click.echo(answer.headers["Poussetaches-Task-Id"])
+    click.echo(Service(url).push(body))
 
 
 def _list_command(which: str, help: str) -> click.Command:

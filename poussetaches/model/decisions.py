@@ -123,6 +123,15 @@ def lose(
     return _fail(queue, task, outcome, now, wait, policy)
 
 
+def hand_back(queue: TaskQueue, task: Task, now: float, policy: Policy) -> list[Event]:
+    """The service stopped during an attempt, and nobody knows what it brought.
+
+    That is no fault of the task: it is tried again even if this was its last attempt.
+    """
+    outcome = Outcome(False, NO_ANSWER, b"the service stopped during the attempt")
+    return _fail(queue, task, outcome, now, 0.0, policy)
+
+
 def unschedule(queue: TaskQueue, now: float) -> list[Event]:
     """Drop every schedule and its waiting run. A run in flight ends as it ends."""
     events: list[Event] = []
@@ -154,7 +163,7 @@ def step_clock(
 def recover(queue: TaskQueue, now: float, policy: Policy) -> Iterator[list[Event]]:
     """After a restart: the attempts that were under way are lost."""
     for task in list(queue.leased.values()):
-        yield lose(queue, task, "the service stopped during the attempt", now, policy)
+        yield hand_back(queue, task, now, policy)
 
 
 def slots_ahead(queue: TaskQueue, schedule: str, policy: Policy) -> float:

@@ -11,7 +11,7 @@ from poussetaches.model.queue import Entry, TaskQueue
 from poussetaches.model.task import State, Task
 
 #: A page ends after the task that brings its specs and errors to this many bytes.
-PAGE_BYTES = 4 * 1024 * 1024
+PAGE_BYTES = 1024 * 1024
 
 #: Position of a task in a list: its eta, its order.
 Position = tuple[float, int]

@@ -12,6 +12,7 @@ part of the state, so that a restart continues the same timeline.
 from __future__ import annotations
 
 import heapq
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -62,12 +63,14 @@ class TaskQueue:
         self.leased: dict[str, Task] = {}
         self.schedules: dict[str, Schedule] = {}
         #: The last that succeeded, and all dead ones: by id, in order of ending.
-        self.succeeded: dict[str, Task] = {}
+        self.succeeded: OrderedDict[str, Task] = OrderedDict()
         self.dead: dict[str, Task] = {}
         self.counts = Counts()
         self.paused = False
         #: Wall clock minus timeline, seconds.
         self.skew = 0.0
+        #: When the last event happened, on the timeline.
+        self.latest = 0.0
         self.retain_succeeded = retain_succeeded
         self._heap: list[Entry] = []
         self._orders = 0
@@ -118,6 +121,7 @@ class TaskQueue:
     def apply(self, event: Event) -> None:
         """Change the queue as ``event`` says; or raise IllegalEvent, and do not."""
         self._mutators[type(event)](event)
+        self.latest = event.at
 
     def _pushed(self, event: Pushed) -> None:
         next_state(self.tasks.get(event.id), event)
@@ -157,7 +161,7 @@ class TaskQueue:
         self.succeeded.pop(task.id, None)
         self.succeeded[task.id] = task
         while len(self.succeeded) > self.retain_succeeded:
-            del self.succeeded[next(iter(self.succeeded))]
+            self.succeeded.popitem(last=False)
 
     def _failed(self, event: Failed) -> None:
         task = self.tasks.get(event.id)
@@ -181,7 +185,9 @@ class TaskQueue:
         self.dead[task.id] = task
 
     def _cancelled(self, event: Cancelled) -> None:
-        self._end(event)
+        task = self._end(event)
+        # Its heap entry may stay for long, and must not keep the payload.
+        task.spec = b""
         self.counts.cancelled += 1
         self._drop_stale_entries()
 
@@ -257,16 +263,18 @@ class TaskQueue:
         counts: Counts,
         paused: bool,
         skew: float,
+        latest: float = 0.0,
     ) -> None:
         """Take over the state that a dump holds. The queue must be new."""
         self.tasks = {task.id: task for task in tasks}
         self.leased = {t.id: t for t in tasks if t.state is State.LEASED}
         self.schedules = {schedule.id: schedule for schedule in schedules}
-        self.succeeded = {task.id: task for task in succeeded}
+        self.succeeded = OrderedDict((task.id, task) for task in succeeded)
         self.dead = {task.id: task for task in dead}
         self.counts = Counts(*(getattr(counts, f.name) for f in fields(Counts)))
         self.paused = paused
         self.skew = skew
+        self.latest = latest
         known = (*tasks, *succeeded, *dead)
         self._orders = max((task.order for task in known), default=0)
         self._reheap()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from poussetaches.errors import StoreDamaged
+from poussetaches.errors import StoreDamaged, StoreTooNew
 from poussetaches.model.queue import Counts, TaskQueue
 from poussetaches.store import format
 from poussetaches.store.files import UNFINISHED, dump_path, sync_directory
@@ -68,13 +68,13 @@ def read_dump(directory: str, generation: int, queue: TaskQueue) -> None:
         try:
             kind, content = block.body
             if kind == "queue":
-                meta = _read_meta(**content)
+                meta = read_meta(content)
             elif kind == "end":
                 ended = content == sum(map(len, rows.values()))
             else:
                 rows[kind].extend(map(READERS[kind], content))
         except format.STRANGE as error:
-            raise StoreDamaged(path, block.offset, format.STRANGE_REASON) from error
+            raise StoreTooNew(path, block.offset, format.STRANGE_REASON) from error
     if not (meta and ended) or reader.tail.torn:
         raise StoreDamaged(path, reader.tail.offset, "the dump is cut off")
     queue.load(**rows, **meta)
@@ -89,8 +89,9 @@ READERS: dict[str, Callable[[Sequence[Any]], Any]] = {
 }
 
 
-def _read_meta(counts: dict[str, int], paused: bool, skew: float) -> dict[str, Any]:
-    return {"counts": Counts(**counts), "paused": paused, "skew": skew}
+def read_meta(content: dict[str, Any]) -> dict[str, Any]:
+    """What a "queue" block holds, as arguments of ``TaskQueue.load``."""
+    return {**content, "counts": Counts(**content["counts"])}
 
 
 def _bodies(queue: TaskQueue) -> Iterator[bytes]:
@@ -98,6 +99,7 @@ def _bodies(queue: TaskQueue) -> Iterator[bytes]:
         "counts": asdict(queue.counts),
         "paused": queue.paused,
         "skew": queue.skew,
+        "latest": queue.latest,
     }
     yield format.pack_dump("queue", meta)
     count = 0

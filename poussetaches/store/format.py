@@ -245,7 +245,7 @@ class BlockReader:
     def __iter__(self) -> Iterator[Block]:
         offset = HEADER_SIZE
         while True:
-            found = self._at(offset)
+            found = self.at(offset)
             if isinstance(found, str):
                 break
             yield Block(offset, found[0], found[2])
@@ -254,8 +254,11 @@ class BlockReader:
         if self.tail.torn:
             self._refuse_if_synced(offset, found)
 
-    def _at(self, offset: int) -> tuple[int, int, Any] | str:
-        """(end, synced, body) of the block at ``offset``, or why there is none."""
+    def at(self, offset: int) -> tuple[int, int, Any] | str:
+        """(end, synced, body) of the block at ``offset``, or why there is none.
+
+        Raises ValueError if its checksum fits and its body is no msgpack.
+        """
         data = self._data
         if offset + BLOCK.size > len(data):
             return "the file ends within the head of a block"
@@ -280,7 +283,7 @@ class BlockReader:
     def _refuse_if_synced(self, torn: int, reason: str) -> None:
         at = self._data.find(MARK, torn + 1)
         while at != -1:
-            found = self._at(at)
+            found = self.at(at)
             if not isinstance(found, str) and found[1] > torn:
                 raise StoreDamaged(self._path, torn, reason)
             at = self._data.find(MARK, at + 1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from poussetaches.errors import IllegalEvent, StoreDamaged, StoreError
+from poussetaches.errors import IllegalEvent, StoreBroken, StoreDamaged, StoreTooNew
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format
 from poussetaches.store.dump import read_dump
@@ -34,6 +34,18 @@ class Recovered(NamedTuple):
     torn: int
 
 
+class Content(NamedTuple):
+    """What the files of a directory hold beside the queue."""
+
+    #: The generation of the last journal, and its salt.
+    generation: int
+    salt: int
+    #: How many records all journals that were replayed have.
+    records: int
+    #: How the last one ended.
+    tail: format.Tail
+
+
 class _Replayed(NamedTuple):
     salt: int
     records: int
@@ -47,6 +59,19 @@ def recover(directory: str, queue: TaskQueue) -> Recovered:
     or OSError.
     """
     remove_unfinished(directory)
+    content = read(directory, queue)
+    if content is None:
+        return Recovered(Journal.create(directory, 1), 0, 0)
+    generation, salt, records, tail = content
+    journal = Journal.reopen(directory, generation, salt, tail.offset)
+    return Recovered(journal, records, tail.torn)
+
+
+def read(directory: str, queue: TaskQueue) -> Content | None:
+    """The reading half of ``recover``: changes the queue and no file.
+
+    None if the store has not been begun. Raises as ``recover``.
+    """
     dumps = generations(directory, "dump")
     journals = generations(directory, "journal")
     if dumps:
@@ -55,12 +80,12 @@ def recover(directory: str, queue: TaskQueue) -> Recovered:
     else:
         first = 1
     if not dumps and not journals:
-        return Recovered(Journal.create(directory, first), 0, 0)
+        return None
     coming = [generation for generation in journals if generation >= first]
     last = coming[-1] if coming else first
     if coming != list(range(first, last + 1)):
         missing = min(set(range(first, last + 1)) - set(coming))
-        raise StoreError(
+        raise StoreBroken(
             f"{journal_path(directory, missing)} is missing: the queue cannot be "
             "recovered without it"
         )
@@ -74,8 +99,7 @@ def recover(directory: str, queue: TaskQueue) -> Recovered:
                 replayed.tail.offset,
                 "the journal is cut off, but a later one exists",
             )
-    journal = Journal.reopen(directory, last, replayed.salt, replayed.tail.offset)
-    return Recovered(journal, records, replayed.tail.torn)
+    return Content(last, replayed.salt, records, replayed.tail)
 
 
 def forget_before(directory: str, generation: int) -> None:
@@ -98,7 +122,7 @@ def _replay(path: str, generation: int, queue: TaskQueue) -> _Replayed:
         try:
             unpacked = list(format.unpack_journal(block.body))
         except format.STRANGE as error:
-            raise StoreDamaged(path, block.offset, format.STRANGE_REASON) from error
+            raise StoreTooNew(path, block.offset, format.STRANGE_REASON) from error
         for record in unpacked:
             records += 1
             for event in record:

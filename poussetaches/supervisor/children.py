@@ -11,10 +11,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from poussetaches.channel.server import Peer
+from poussetaches.errors import StartupError
 from poussetaches.log import fields
 from poussetaches.model.task import Task
 
@@ -27,6 +29,9 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
 #: How long a child may take to be ready, seconds: on a busy machine, many at once.
 START_TIMEOUT = 60.0
+#: A child started from the folder of an application must not take that application's
+#: ``queue.py`` for Python's. (Python 3.10 has no such option.)
+SAFE_PATH = ("-P",) if sys.version_info >= (3, 11) else ()
 #: Between asking a silent child for its stacks and killing it, seconds at most.
 LAST_WORDS = 1.0
 
@@ -36,7 +41,8 @@ class Hold:
     """A lease, as the supervisor remembers it."""
 
     task: Task
-    attempt: int
+    #: When the worker must have reported at last; monotonic seconds.
+    deadline: float
 
 
 @dataclass(slots=True)
@@ -55,6 +61,8 @@ class Child:
     ready: bool = False
     #: Why it cannot start, if it said so.
     reason: str | None = None
+    #: Why it was parted with.
+    fault: str = ""
     #: Attempts it can make at once.
     slots: int = 0
     #: What it holds, by the number of the lease.
@@ -82,6 +90,11 @@ class Child:
         """How many more attempts it can begin now."""
         return self.slots - len(self.holds)
 
+    def is_overdue(self, now: float) -> bool:
+        """Whether an attempt has lasted longer than any may. ``now``: monotonic."""
+        # The oldest lease has the earliest deadline: all may last equally long.
+        return any(hold.deadline <= now for hold in islice(self.holds.values(), 1))
+
 
 @dataclass(slots=True)
 class Place:
@@ -96,6 +109,12 @@ class Place:
     #: When it is to be filled again; monotonic seconds, None while it is filled.
     due_at: float | None = 0.0
 
+    def next_pause(self) -> float:
+        """Count another short life; the seconds to wait after it."""
+        self.short_lives += 1
+        doublings = min(self.short_lives - 1, 10)
+        return min(LONGEST_PAUSE, FIRST_PAUSE * float(2**doublings))
+
 
 class Children:
     """``listener``: the socket that an api child serves."""
@@ -108,6 +127,8 @@ class Children:
         self._places = [Place("api", 1)]
         self._places += [Place("worker", i + 1) for i in range(workers)]
         self._by_fd: dict[int, Child] = {}
+        #: Those that were parted with, and whose process has yet to end.
+        self._dying: list[Child] = []
         #: How often a child was replaced.
         self.restarts = 0
 
@@ -115,7 +136,8 @@ class Children:
         return iter(list(self._by_fd.values()))
 
     def __len__(self) -> int:
-        return len(self._by_fd)
+        """How many processes there are, those that are about to end included."""
+        return len(self._by_fd) + len(self._dying)
 
     def workers(self) -> list[Child]:
         """The workers that can be given tasks."""
@@ -129,31 +151,51 @@ class Children:
     # --- starting ---------------------------------------------------------------------
 
     def fill(self, now: float) -> list[Child]:
-        """Start the children whose time has come; returns them. ``now``: monotonic."""
+        """Start the children whose time has come; returns them. ``now``: monotonic.
+
+        Raises StartupError if a child cannot be started for the first time; later on it
+        is tried again, after a pause.
+        """
         started = []
         for place in self._places:
-            if place.due_at is not None and place.due_at <= now:
-                place.due_at = None
-                place.started += 1
-                self.restarts += place.started > 1
+            if place.due_at is None or place.due_at > now:
+                continue
+            try:
                 child = self._start(place.role, place.index, now)
-                self._by_fd[child.peer.fileno()] = child
-                started.append(child)
+            except OSError as error:
+                if not place.started:
+                    raise StartupError(
+                        f"{place.role}-{place.index} cannot start: {error}"
+                    ) from error
+                pause = place.next_pause()
+                log.error("no child: %s; again in %.1f s", error, pause)
+                place.due_at = now + pause
+                continue
+            place.due_at = None
+            place.started += 1
+            self.restarts += place.started > 1
+            self._by_fd[child.peer.fileno()] = child
+            started.append(child)
         return started
 
     def _start(self, role: str, index: int, now: float) -> Child:
         ours, theirs = socket.socketpair()
-        passed = [theirs.fileno()]
-        if role == "api":
-            passed.append(self._listener.fileno())
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"poussetaches.{role}", *map(str, (index, *passed))],
-            pass_fds=passed,
-            stdin=subprocess.DEVNULL,
-            # Ctrl-C on a terminal is for the supervisor to act on, not for them.
-            start_new_session=True,
-        )
-        theirs.close()
+        with theirs:
+            passed = [theirs.fileno()]
+            if role == "api":
+                passed.append(self._listener.fileno())
+            arguments = [f"poussetaches.{role}", str(index), *map(str, passed)]
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, *SAFE_PATH, "-m", *arguments],
+                    pass_fds=passed,
+                    stdin=subprocess.DEVNULL,
+                    # Ctrl-C on a terminal is for the supervisor to act on, not for them.
+                    start_new_session=True,
+                )
+            except OSError:
+                ours.close()
+                raise
         return Child(role, index, process, Peer(ours), now, now)
 
     def close_listener(self) -> None:
@@ -162,27 +204,37 @@ class Children:
 
     # --- ending -----------------------------------------------------------------------
 
-    def remove(self, child: Child, now: float) -> str:
-        """Part with a child that has ended or must: reap it, free its place.
+    def part_with(self, child: Child) -> None:
+        """Have nothing to do any more with a child that has ended or must.
 
-        Returns how it ended, for people. ``now``: monotonic.
+        ``reap`` has it when its process has really ended: until then it may still be at
+        the attempts that it holds.
         """
         del self._by_fd[child.peer.fileno()]
         child.peer.close()
         if child.process.poll() is None:
             child.process.kill()
-        ending = describe(child.process.wait())
-        place = next(
-            p for p in self._places if (p.role, p.index) == (child.role, child.index)
-        )
-        if child.ready and now - child.started_at >= SHORT_LIFE:
-            place.short_lives = 0
-            pause = 0.0
-        else:
-            place.short_lives += 1
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (place.short_lives - 1))
-        place.due_at = now + pause
-        return ending
+        self._dying.append(child)
+
+    def reap(self, now: float) -> list[Child]:
+        """Those that were parted with and have ended; frees their places.
+
+        ``now``: monotonic.
+        """
+        ended = [child for child in self._dying if child.process.poll() is not None]
+        for child in ended:
+            self._dying.remove(child)
+            place = next(
+                p
+                for p in self._places
+                if (p.role, p.index) == (child.role, child.index)
+            )
+            if child.ready and now - child.started_at >= SHORT_LIFE:
+                place.short_lives = 0
+                place.due_at = now
+            else:
+                place.due_at = now + place.next_pause()
+        return ended
 
     def silent(self, now: float) -> list[Child]:
         """The children to part with because they were silent for too long.
@@ -191,6 +243,11 @@ class Children:
         """
         lost = []
         for child in self._by_fd.values():
+            if child.is_overdue(now):
+                # It gives signs of life, but has lost a task.
+                child.fault = "an attempt never ended"
+                lost.append(child)
+                continue
             if now < self._next_step(child):
                 continue
             if child.warned_at is not None:
@@ -230,14 +287,17 @@ class Children:
         moments += [self._next_step(child) for child in self._by_fd.values()]
         return min(moments, default=float("inf"))
 
-    def kill(self, children: Sequence[Child]) -> None:
-        """End ``children`` at once; their channels will end with them."""
-        for child in children:
+    def kill(self) -> None:
+        """End all of them at once; their channels will end with them."""
+        for child in self:
             child.process.kill()
 
 
 def describe(returncode: int) -> str:
     """How a process ended, in words."""
-    if returncode < 0:
+    if returncode >= 0:
+        return f"exit status {returncode}"
+    try:
         return f"killed by {signal.Signals(-returncode).name}"
-    return f"exit status {returncode}"
+    except ValueError:  # real-time signals have numbers only
+        return f"killed by signal {-returncode}"

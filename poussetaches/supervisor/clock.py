@@ -12,11 +12,12 @@ class Clock:
     """The queue's timeline (see ``TaskQueue``), carried on by a clock that nobody sets.
 
     ``skew`` is the queue's: what the wall clock was ahead of the timeline when the
-    service last knew.
+    service last knew. ``not_before``: the last moment that the queue has seen. A machine
+    that starts with its clock in 1970 goes on from there, and not from 1970.
     """
 
-    def __init__(self, skew: float) -> None:
-        self._offset = time.time() - skew - self._even()
+    def __init__(self, skew: float, *, not_before: float = 0.0) -> None:
+        self._offset = max(time.time() - skew, not_before) - self._even()
 
     @staticmethod
     def _even() -> float:

@@ -12,22 +12,27 @@ from poussetaches.channel.messages import Ended, Lease
 from poussetaches.errors import StoreFull
 from poussetaches.log import fields
 from poussetaches.model.decisions import Outcome
-from poussetaches.model.task import State
 from poussetaches.supervisor.children import Child, Children, Hold
 from poussetaches.supervisor.keeper import Keeper
 
 log = logging.getLogger(__name__)
 
+#: How much longer than an attempt may take its outcome is waited for, seconds.
+GRACE = 30.0
 #: How long leasing rests when the disk has no room even for that, seconds.
 REST = 1.0
 
 
 class Dispatch:
-    """Gives due tasks to workers and takes their outcomes."""
+    """Gives due tasks to workers and takes their outcomes.
 
-    def __init__(self, keeper: Keeper, children: Children) -> None:
+    ``timeout``: how long an attempt may take, seconds; its worker sees to that.
+    """
+
+    def __init__(self, keeper: Keeper, children: Children, *, timeout: float) -> None:
         self._keeper = keeper
         self._children = children
+        self._longest = timeout + GRACE
         self._leases = 0
         self._resting_until = 0.0
         #: Set once the service is to end.
@@ -62,19 +67,24 @@ class Dispatch:
             if task is None:
                 return
             self._leases += 1
-            worker.holds[self._leases] = Hold(task, task.attempts)
+            hold = Hold(task, now + self._longest)
+            worker.holds[self._leases] = hold
             worker.peer.send(Lease(self._leases, task.id, task.attempts, task.spec))
 
     def ended(self, worker: Child, message: Ended) -> None:
         """A worker reports an outcome. One that comes too late changes nothing."""
-        hold = worker.holds.pop(message.lease, None)
-        if hold is None or not self._is_held(hold):
+        hold = worker.holds.get(message.lease)
+        if hold is None:
             self.late += 1
             log.warning(
                 "late outcome ignored",
                 extra=fields(child=worker.name, lease=message.lease),
             )
             return
+        outcome = Outcome(message.ok, message.status, message.error)
+        # Should this raise, the worker still holds the task, and loses it with its life.
+        self._keeper.conclude(hold.task, outcome)
+        del worker.holds[message.lease]
         worker.busy += message.duration
         if message.ok:
             worker.succeeded += 1
@@ -82,15 +92,19 @@ class Dispatch:
         else:
             worker.failed += 1
             self.failed += 1
-        outcome = Outcome(message.ok, message.status, message.error)
-        self._keeper.conclude(hold.task, outcome)
 
     def lose(self, worker: Child, reason: str) -> None:
         """A worker is gone: what it held goes back at once."""
         for hold in worker.holds.values():
-            if self._is_held(hold):
-                self.lost += 1
-                self._keeper.lose(hold.task, reason)
+            self.lost += 1
+            self._keeper.lose(hold.task, reason)
+        worker.holds.clear()
+
+    def hand_back(self, worker: Child) -> None:
+        """A worker was told to stop: what it held is for the next start."""
+        for hold in worker.holds.values():
+            self.lost += 1
+            self._keeper.hand_back(hold.task)
         worker.holds.clear()
 
     def due_at(self, now: float) -> float:
@@ -104,7 +118,3 @@ class Dispatch:
         if task is None:
             return float("inf")
         return max(now + task.eta - keeper.clock.now(), self._resting_until)
-
-    def _is_held(self, hold: Hold) -> bool:
-        task = hold.task
-        return task.state is State.LEASED and task.attempts == hold.attempt

@@ -69,6 +69,7 @@ class Dumper:
     def begin(self, now: float) -> None:
         """Fork the dump writer, between commits. Raises OSError if the disk fails."""
         self._begun_at = now
+        self._store.sync()
         try:
             self._generation = self._store.rotate()
         except OSError as error:
@@ -87,7 +88,6 @@ class Dumper:
             pid = -1
         if pid == 0:
             self._write(parent)
-        gc.unfreeze()
         self._pid = pid if pid > 0 else None
 
     def _write(self, parent: int) -> NoReturn:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 
+from poussetaches.errors import StoreFull
 from poussetaches.log import fields
 from poussetaches.model import decisions
 from poussetaches.model.decisions import Outcome, Policy, Submission
@@ -20,12 +21,14 @@ from poussetaches.supervisor.clock import Clock
 
 log = logging.getLogger(__name__)
 
-#: Room kept free for each live task, bytes: enough to lease and to end it.
+#: Room that pushes leave free for each live task, bytes: enough to lease and to end it;
+#: up to a limit, because what is allocated ahead is read at every start.
 ROOM_PER_TASK = 256
+MOST_ROOM = 16 * 1024 * 1024
 
 
 class Keeper:
-    """``ends_room``: bytes that the ends of all attempts in flight may need at most.
+    """``slots``: attempts at once; ``end_room``: bytes that the end of one may need.
 
     A full disk therefore refuses pushes first, leases later, and ends never.
     """
@@ -37,20 +40,22 @@ class Keeper:
         clock: Clock,
         policy: Policy,
         *,
-        ends_room: int,
+        slots: int,
+        end_room: int,
     ) -> None:
         self.queue = queue
         self.store = store
         self.clock = clock
         self._policy = policy
-        self._ends_room = ends_room
+        self._slots = slots
+        self._end_room = end_room
         self._random = random.Random()
 
     def push(self, submission: Submission) -> None:
         """Accept a push. Raises InvalidInput or StoreFull, having changed nothing."""
         events = decisions.push(self.queue, submission, self.clock.now(), self._policy)
-        room = self._ends_room + ROOM_PER_TASK * len(self.queue.tasks)
-        self._record(events, spare=room)
+        room = min(MOST_ROOM, ROOM_PER_TASK * len(self.queue.tasks))
+        self._record(events, spare=self._ends_room + room)
 
     def lease(self) -> Task | None:
         """Begin the attempt that is due, if one is. Raises StoreFull."""
@@ -78,6 +83,12 @@ class Keeper:
             extra=fields(task=task.id, attempt=task.attempts, why=reason),
         )
 
+    def hand_back(self, task: Task) -> None:
+        """The worker that held ``task`` was stopped with the service."""
+        now = self.clock.now()
+        self._record(decisions.hand_back(self.queue, task, now, self._policy))
+        log.info("handed back", extra=fields(task=task.id, attempt=task.attempts))
+
     def recover(self) -> int:
         """Take back what was in flight when the service stopped; returns how many."""
         count = 0
@@ -90,19 +101,20 @@ class Keeper:
     def pause(self) -> None:
         """Lease nothing from now on."""
         if not self.queue.paused:
-            self._record([Paused(self.clock.now())])
+            self._record([Paused(self.clock.now())], spare=self._ends_room)
             log.info("paused")
 
     def resume(self) -> None:
         """Lease again."""
         if self.queue.paused:
-            self._record([Resumed(self.clock.now())])
+            self._record([Resumed(self.clock.now())], spare=self._ends_room)
             log.info("resumed")
 
     def unschedule(self) -> int:
         """Drop every schedule; returns how many there were."""
         count = len(self.queue.schedules)
-        self._record(decisions.unschedule(self.queue, self.clock.now()))
+        events = decisions.unschedule(self.queue, self.clock.now())
+        self._record(events, spare=self._ends_room)
         log.info("schedules dropped", extra=fields(count=count))
         return count
 
@@ -111,7 +123,11 @@ class Keeper:
         if self.clock.stepped(self.queue.skew):
             before, skew = self.queue.skew, self.clock.skew()
             now = self.clock.now()
-            self._record(decisions.step_clock(self.queue, skew, now, self._policy))
+            events = decisions.step_clock(self.queue, skew, now, self._policy)
+            try:
+                self._record(events, spare=self._ends_room)
+            except StoreFull:
+                return  # the next tick sees the step again
             log.warning("the wall clock was set", extra=fields(seconds=skew - before))
 
     def wall_slot(self, task: Task) -> float:
@@ -124,6 +140,11 @@ class Keeper:
     def commit(self) -> None:
         """Make durable what was decided since the last commit. Raises OSError."""
         self.store.commit()
+
+    @property
+    def _ends_room(self) -> int:
+        """Bytes that the ends of all attempts that can be in flight may need."""
+        return self._end_room * min(self._slots, len(self.queue.tasks) + 1)
 
     def _record(self, events: list[Event], *, spare: int = 0) -> None:
         if events:

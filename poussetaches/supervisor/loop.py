@@ -15,7 +15,7 @@ from poussetaches.channel.messages import Configure, Stop
 from poussetaches.config import Config
 from poussetaches.errors import ChannelError, StartupError
 from poussetaches.log import fields
-from poussetaches.supervisor.children import Child, Children
+from poussetaches.supervisor.children import Child, Children, describe
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.dumper import Dumper
 from poussetaches.supervisor.handlers import Handlers
@@ -44,7 +44,7 @@ class Supervisor:
         self._signals = signals
         self._selector = selectors.DefaultSelector()
         self._selector.register(signals, selectors.EVENT_READ)
-        self._dispatch = Dispatch(keeper, children)
+        self._dispatch = Dispatch(keeper, children, timeout=config.timeout)
         self._dumper = Dumper(
             keeper,
             interval=config.dump_interval,
@@ -56,6 +56,9 @@ class Supervisor:
         #: Whether every child has been ready once.
         self._started = False
         self._stopping = False
+        #: Whether all that was left has been killed, and whether even that was in vain.
+        self._killed = False
+        self._given_up = False
         #: When the present step of ending is over, whatever is left; monotonic seconds.
         self._patience = NEVER
         self._sync_at = NEVER
@@ -67,8 +70,8 @@ class Supervisor:
         that was not on disk has been acknowledged then.
         """
         try:
-            self._fill(time.monotonic())
-            while len(self._children) or not self._stopping:
+            self._tick(time.monotonic())
+            while not self._is_over():
                 for key, mask in self._selector.select(self._sleep(time.monotonic())):
                     if key.data is None:
                         self._heed_signals()
@@ -77,26 +80,32 @@ class Supervisor:
                 self._tick(time.monotonic())
         finally:
             self._dumper.abandon()
-            for child in self._children:
-                self._children.remove(child, time.monotonic())
+            self._children.kill()
         self._keeper.store.close()
+
+    def _is_over(self) -> bool:
+        # Whoever cannot even be killed is left to the operating system.
+        return self._stopping and (not len(self._children) or self._given_up)
 
     # --- one tick ---------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
         self._keeper.watch_clock()
         for child in self._children.silent(now):
-            self._part_with(child, "it was silent")
+            self._part_with(child, child.fault or "it was silent")
+        for child in self._children.reap(now):
+            self._bury(child)
+        self._end_if_due(now)
+        if not self._stopping:
+            self._fill(now)
         self._dispatch.lease(now)
         self._keeper.commit()
+        # Nothing is sent anywhere but here: what was decided is on disk now.
         for child in self._children:
             self._flush(child)
         self._sync(now)
         if self._dumper.due_at() <= now and not self._dispatch.draining:
             self._dumper.begin(now)
-        if not self._stopping:
-            self._fill(now)
-        self._end_if_due(now)
 
     def _sleep(self, now: float) -> float | None:
         """Seconds until the next thing is due; None: only a byte can bring one."""
@@ -112,6 +121,7 @@ class Supervisor:
     def _sync(self, now: float) -> None:
         store = self._keeper.store
         if not store.wants_sync:
+            self._sync_at = NEVER
             return
         if self._sync_at == NEVER:
             self._sync_at = now + self._config.sync_interval
@@ -125,7 +135,6 @@ class Supervisor:
         for child in self._children.fill(now):
             self._selector.register(child.peer, selectors.EVENT_READ, child)
             child.peer.send(Configure(self._config.to_wire()))
-            self._flush(child)
             log.info(
                 "child started",
                 extra=fields(child=child.name, process=child.process.pid),
@@ -146,18 +155,26 @@ class Supervisor:
         if not self._started and self._children.complete():
             self._begin_service()
 
-    def _part_with(self, child: Child, why: str) -> None:
+    def _part_with(self, child: Child, fault: str) -> None:
         self._selector.unregister(child.peer)
-        ending = self._children.remove(child, time.monotonic())
+        self._children.part_with(child)
+        child.fault = fault
+
+    def _bury(self, child: Child) -> None:
+        """A child's process has ended: what it held goes back."""
+        ending = describe(child.process.returncode)
         if self._stopping:
-            reason = "the service stopped during the attempt"
+            self._dispatch.hand_back(child)
         else:
-            reason = f"the worker ended during the attempt ({ending})"
             log.warning(
                 "child ended",
-                extra=fields(child=child.name, how=ending, why=child.reason or why),
+                extra=fields(
+                    child=child.name, how=ending, why=child.reason or child.fault
+                ),
             )
-        self._dispatch.lose(child, reason)
+            self._dispatch.lose(
+                child, f"the worker ended during the attempt ({ending})"
+            )
         if not self._started and not self._stopping:
             raise StartupError(f"{child.name} cannot start: {child.reason or ending}")
 
@@ -215,17 +232,19 @@ class Supervisor:
         self._patience = time.monotonic() + self._config.drain_timeout
 
     def _stop(self) -> None:
-        self._stopping = True
+        if not self._stopping:
+            self._stopping = True
+            for child in self._children:
+                child.peer.send(Stop())
         self._patience = time.monotonic() + STOP_TIMEOUT
-        for child in self._children:
-            child.peer.send(Stop())
-            self._flush(child)
 
     def _end_if_due(self, now: float) -> None:
         if self._stopping:
             if self._patience <= now:
-                self._children.kill(list(self._children))
-                self._patience = NEVER
+                self._given_up = self._killed
+                self._children.kill()
+                self._killed = True
+                self._patience = now + STOP_TIMEOUT
         elif self._dispatch.draining:
             left = self._dispatch.in_flight
             if left == 0 or self._patience <= now:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import time
 
 from poussetaches.config import Config
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 #: was killed, and its children have yet to notice), seconds.
 PATIENCE = 5.0
 #: What the end of an attempt needs on disk beyond the answer it keeps, bytes.
-END_SIZE = 512
+END_SIZE = 1024
 
 
 def serve(config: Config) -> None:
@@ -38,18 +39,19 @@ def serve(config: Config) -> None:
     Raises PousseTachesError (a sentence for people) if it cannot start, OSError if the
     store fails under it.
     """
+    _raise_file_limit()
     queue = TaskQueue(retain_succeeded=config.retain_succeeded)
     began = time.monotonic()
     signals = Signals()
     store, recovered = _open_store(config, queue)
     listener = listen(config.bind.host, config.bind.port, patience=PATIENCE)
-    slots = config.workers * config.concurrency
     keeper = Keeper(
         queue,
         store,
-        Clock(queue.skew),
+        Clock(queue.skew, not_before=queue.latest),
         Policy(DEFAULT, Rules(config.schedule_timezone)),
-        ends_room=slots * (config.max_response + END_SIZE),
+        slots=config.workers * config.concurrency,
+        end_room=config.max_response + END_SIZE,
     )
     lost = keeper.recover()
     if recovered.torn:
@@ -77,6 +79,12 @@ def serve(config: Config) -> None:
     )
     Supervisor(config, keeper, children, signals).run()
     log.info("stopped", extra=fields(waiting=queue.waiting))
+
+
+def _raise_file_limit() -> None:
+    """Allow ourselves and our children as many open files as the system lets us."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _open_store(config: Config, queue: TaskQueue) -> tuple[Store, Recovered]:

@@ -76,16 +76,13 @@ class Transport:
         that cannot be sent.
         """
         head = encode_head(method, target, headers, len(body))
-        expired = _Expired()
         deadline = gevent.get_hub().loop.timer(timeout)
         # Counted from now, not from when the loop last looked at the clock: in a busy
         # worker that is long ago.
-        deadline.start(gevent.getcurrent().throw, expired, update=True)
+        deadline.start(gevent.getcurrent().throw, _Expired(), update=True)
         try:
             return self._exchange(target, method, head, body, timeout)
-        except _Expired as caught:
-            if caught is not expired:
-                raise
+        except _Expired:
             raise TransportError(
                 "timeout",
                 f"no complete answer from {target.host_header} within {timeout:g} s",

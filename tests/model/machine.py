@@ -68,6 +68,7 @@ DELAYS = st.sampled_from([0.0, 0.0, 0.0, 5.0, 60.0, 86_400.0, -3600.0])
 LIMITS = st.sampled_from([None, None, None, 0, 1, 4, FOR_EVER])
 DRAWS = st.floats(0.0, 1.0, exclude_max=True)
 ERRORS = st.sampled_from([b"", b"no", bytes(range(256))])
+HANDED_BACK = b"the service stopped during the attempt"
 PICKS = st.integers(0, 99)
 
 
@@ -88,7 +89,14 @@ class Run:
     order: int
     slot: float
     attempts: int = 0
+    #: Attempts past the last one that a stop gave it, because it had cut that one off.
+    given: int = 0
     is_leased: bool = False
+
+    @property
+    def most_attempts(self) -> float:
+        """How many attempts it may have."""
+        return most_attempts(self.max_retries) + self.given
 
 
 @dataclass
@@ -126,16 +134,19 @@ class Ledger:
             assert not run.is_leased, "leased twice"
             assert event.at >= run.eta, "leased before its time"
             assert event.attempt == run.attempts + 1
-            assert event.attempt <= most_attempts(run.max_retries)
+            assert event.attempt <= run.most_attempts
             run.attempts += 1
             run.is_leased = True
         elif isinstance(event, Failed):
             run = self._end_attempt(event)
-            assert event.attempt < most_attempts(run.max_retries)
+            if event.error == HANDED_BACK:
+                assert event.eta == event.at
+                run.given += event.attempt == run.most_attempts
+            assert event.attempt < run.most_attempts
             run.is_leased = False
             self._turn(run, event.eta)
         elif isinstance(event, Died):
-            assert event.attempt == most_attempts(self._end_attempt(event).max_retries)
+            assert event.attempt == self._end_attempt(event).most_attempts
             self.dead += 1
             del self.runs[event.id]
         elif isinstance(event, Succeeded):
@@ -442,6 +453,7 @@ class QueueMachine(RuleBasedStateMachine):
             counts=queue.counts,
             paused=queue.paused,
             skew=queue.skew,
+            latest=queue.latest,
         )
         assert state(again) == state(self.queue)
         self.queue = again
@@ -451,13 +463,16 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: self.queue.leased)
     def recover(self) -> None:
-        before = {task.id: task.attempts for task in self.queue.leased.values()}
+        """What was under way when the service stopped is tried again at once."""
+        runs = {id: self.ledger.runs[id] for id in self.queue.leased}
         for events in decisions.recover(self.queue, self.now, self.policy):
             self.record(events)
         assert not self.queue.leased
-        for id, attempts in before.items():
-            task = self.queue.tasks.get(id)
-            assert task is None or task.attempts in (attempts, 0)
+        for id, run in runs.items():
+            if run.schedule and id not in self.ledger.schedules:
+                assert id not in self.queue.tasks
+            else:
+                assert self.queue.tasks[id].eta == self.now
 
     # --- always -----------------------------------------------------------------------
 

@@ -512,11 +512,29 @@ def test_recovery_loses_every_attempt_that_was_under_way(queue: TaskQueue) -> No
     assert [task.attempts for task in queue.tasks.values()] == [1, 1, 0]
 
 
-def test_recovery_of_a_last_attempt_is_its_death(queue: TaskQueue) -> None:
+def test_a_last_attempt_that_a_stop_cut_off_is_made_again(queue: TaskQueue) -> None:
+    """Nobody knows what it brought, and that is no fault of the task."""
     apply(queue, decisions.push(queue, Submission("a", b"", 0, "", 0), NOW, POLICY))
-    leased(queue)
-    [[event]] = decisions.recover(queue, NOW, POLICY)
-    assert isinstance(event, Died)
+    task = leased(queue)
+    [[event]] = decisions.recover(queue, NOW + 5, POLICY)
+    assert [event] == decisions.hand_back(queue, task, NOW + 5, POLICY)
+    assert isinstance(event, Failed)
+    assert (event.status, event.eta) == (NO_ANSWER, NOW + 5)
+    queue.apply(event)
+    assert leased(queue, NOW + 5).attempts == 2
+    [end] = concluded(queue, task, FAILURE)
+    assert isinstance(end, Died)
+
+
+def test_a_handed_back_run_of_a_dropped_schedule_is_cancelled(
+    queue: TaskQueue,
+) -> None:
+    run = scheduled(queue, "s")
+    leased(queue, run.eta)
+    apply(queue, decisions.unschedule(queue, run.eta))
+    assert decisions.hand_back(queue, run, run.eta, POLICY) == [
+        Cancelled("s", run.eta)
+    ]
 
 
 def test_recovery_when_nothing_was_under_way_is_nothing(queue: TaskQueue) -> None:

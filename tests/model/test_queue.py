@@ -145,9 +145,10 @@ def test_a_loaded_queue_goes_on_with_the_order_it_had() -> None:
         counts=queue.counts,
         paused=False,
         skew=3.5,
+        latest=NOW,
     )
     assert list(again.leased) == ["a"]
-    assert again.skew == 3.5
+    assert (again.skew, again.latest) == (3.5, NOW)
     orders = {task.order for task in (*again.tasks.values(), *again.succeeded.values())}
     assert pushed(again, "c").order not in orders
     assert [leased(again).id for _ in range(2)] == ["b", "c"]
@@ -192,5 +193,5 @@ def test_setting_the_clock_is_no_matter_of_the_tasks() -> None:
     queue = TaskQueue()
     pushed(queue, "a")
     before = state(queue)
-    queue.apply(ClockStepped(NOW, 7.0))
-    assert state(queue) == {**before, "skew": 7.0}
+    queue.apply(ClockStepped(NOW + 3, 7.0))
+    assert state(queue) == {**before, "skew": 7.0, "latest": NOW + 3}

@@ -43,8 +43,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(service: Service) -> Iterator[None]:
+def clean(service: Service) -> Iterator[None]:
     yield
+    assert ask(service.port, "POST", "/resume").status == 200
     assert ask(service.port, "DELETE", "/cron").status == 200
 
 
@@ -342,7 +343,7 @@ def test_a_negative_delay_is_ahead_of_the_queue(
     delays = [0, -1, -60]
     ids = {delay: push(service, url=receiver.url(), delay=delay) for delay in delays}
     found = [one["id"] for one in listed(service, "waiting")]
-    assert found[:3] == [ids[-60], ids[-1], ids[0]]
+    assert [id for id in found if id in ids.values()] == [ids[-60], ids[-1], ids[0]]
     ask(service.port, "POST", "/resume")
     receiver.wait_for(3)
 

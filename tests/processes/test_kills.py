@@ -84,8 +84,9 @@ def test_nothing_is_lost_while_children_are_killed(
 def test_nothing_is_lost_when_the_supervisor_is_killed(
     tmp_path: Path, receiver: Receiver
 ) -> None:
-    """Twenty times, at random moments, half of them full of dumps; each time it is
-    started again at once, while the children of the last one may still be there."""
+    """Twenty times, at random moments, half of them full of dumps, whatever the
+    durability; each time it is started again at once, while the children of the last
+    one may still be there."""
     dice = random.Random(2)
     kills = []
     orphans_gone_after = []
@@ -93,9 +94,12 @@ def test_nothing_is_lost_when_the_supervisor_is_killed(
     with Service(tmp_path, settings={"workers": 1}) as service:
         with Load(service, receiver.url(PATH), rate=1000) as load:
             for _ in range(20):
-                assert not load.finished_within(dice.uniform(0.1, 0.7))
+                assert not load.finished_within(dice.uniform(0.05, 0.5))
                 children = set(service.children())
-                service.settings["dump_interval"] = dice.choice(["0.1s", "5m"])
+                service.settings |= {
+                    "dump_interval": dice.choice(["0.1s", "5m"]),
+                    "durability": dice.choice(["always", "interval", "off"]),
+                }
                 killed_at = time.monotonic()
                 service.kill(signal.SIGKILL)
                 kills.append(killed_at)

@@ -50,7 +50,7 @@ def test_what_waits_and_a_pause_survive_a_restart_as_they_are(
             assert service.get("/cron").json() == cron
         assert receiver.arrivals() == []
         service.post("/resume")
-        receiver.wait_for(1)
+        wait_until(lambda: service.get("/").json()["succeeded"] == 1)
         service.kill(signal.SIGKILL)
         service.wait()
         service.start()

@@ -40,8 +40,8 @@ def stop_after(service: Service, *signals: int) -> float:
 
 def test_a_stop_waits_for_what_is_in_flight(tmp_path: Path, receiver: Receiver) -> None:
     with Service(tmp_path, settings=FEW) as service:
-        for round, signum in enumerate((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)):
-            done = 20 * round
+        for turn, signum in enumerate((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)):
+            done = 20 * turn
             service.post("/pause")
             for _ in range(20):
                 service.post("/", {"url": receiver.url("/?delay=0.8")})

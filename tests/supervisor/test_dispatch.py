@@ -57,7 +57,7 @@ def leases(worker: Child) -> list[Lease]:
 def keeper(tmp_path: Path) -> Iterator[Keeper]:
     queue = TaskQueue()
     store, _ = Store.open(str(tmp_path), "off", queue, patience=0.0)
-    keeper = Keeper(queue, store, Clock(0.0), POLICY, ends_room=0)
+    keeper = Keeper(queue, store, Clock(0.0), POLICY, slots=1, end_room=0)
     yield keeper
     store.close()
 
@@ -73,7 +73,7 @@ def ended(lease: int, *, ok: bool = True) -> Ended:
 
 def test_a_worker_gets_no_more_than_it_has_slots(keeper: Keeper) -> None:
     workers = Workers(3, 2)
-    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 10)
     dispatch.lease(time.monotonic())
     assert [len(leases(worker)) for worker in workers] == [3, 2]
@@ -83,7 +83,7 @@ def test_a_worker_gets_no_more_than_it_has_slots(keeper: Keeper) -> None:
 
 def test_the_least_loaded_worker_comes_first(keeper: Keeper) -> None:
     workers = Workers(4, 4)
-    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 4)
     dispatch.lease(time.monotonic())
     assert [len(leases(worker)) for worker in workers] == [2, 2]
@@ -92,7 +92,7 @@ def test_the_least_loaded_worker_comes_first(keeper: Keeper) -> None:
 def test_a_worker_that_is_not_ready_gets_nothing(keeper: Keeper) -> None:
     workers = Workers(4, 4)
     workers.all[0].ready = False
-    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 4)
     dispatch.lease(time.monotonic())
     assert [len(leases(worker)) for worker in workers] == [0, 4]
@@ -101,7 +101,7 @@ def test_a_worker_that_is_not_ready_gets_nothing(keeper: Keeper) -> None:
 def test_an_outcome_frees_its_slot(keeper: Keeper) -> None:
     workers = Workers(1)
     [worker] = workers
-    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 2)
     dispatch.lease(time.monotonic())
     dispatch.ended(worker, ended(leases(worker)[0].lease))
@@ -116,7 +116,7 @@ def test_an_outcome_counts_once(
 ) -> None:
     workers = Workers(1)
     [worker] = workers
-    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 1)
     dispatch.lease(time.monotonic())
     lease = leases(worker)[0].lease
@@ -131,7 +131,7 @@ def test_an_outcome_counts_once(
 def test_what_a_dead_worker_held_is_leased_again_at_once(keeper: Keeper) -> None:
     workers = Workers(2, 0)
     first, second = workers
-    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 2)
     dispatch.lease(time.monotonic())
     dispatch.lose(first, "it is gone")
@@ -149,7 +149,7 @@ def test_what_a_dead_worker_held_is_leased_again_at_once(keeper: Keeper) -> None
 def test_nothing_is_leased_while_draining_or_paused(keeper: Keeper) -> None:
     workers = Workers(1)
     [worker] = workers
-    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 1)
     keeper.pause()
     dispatch.lease(time.monotonic())
@@ -162,7 +162,7 @@ def test_nothing_is_leased_while_draining_or_paused(keeper: Keeper) -> None:
 
 
 def test_the_loop_sleeps_until_exactly_the_next_eta(keeper: Keeper) -> None:
-    dispatch = Dispatch(keeper, Workers(1))  # type: ignore[arg-type]
+    dispatch = Dispatch(keeper, Workers(1), timeout=60.0)  # type: ignore[arg-type]
     assert dispatch.due_at(1000.0) == float("inf")
     push(keeper, 1, delay=60.0)
     assert dispatch.due_at(1000.0) == pytest.approx(1060.0, abs=0.5)
@@ -173,7 +173,7 @@ def test_a_full_disk_rests_deliveries_without_spinning(
 ) -> None:
     workers = Workers(1)
     [worker] = workers
-    dispatch = Dispatch(keeper, workers)  # type: ignore[arg-type]
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 1)
 
     def full() -> None:

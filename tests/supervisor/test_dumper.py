@@ -28,7 +28,7 @@ INTERVAL = 300.0
 def keeper(tmp_path: Path) -> Iterator[Keeper]:
     queue = TaskQueue()
     store, _ = Store.open(str(tmp_path / "data"), "always", queue, patience=0.0)
-    keeper = Keeper(queue, store, Clock(0.0), POLICY, ends_room=1000)
+    keeper = Keeper(queue, store, Clock(0.0), POLICY, slots=1, end_room=1000)
     yield keeper
     store.close()
 

@@ -48,7 +48,7 @@ class House:
     def start(self) -> None:
         queue = TaskQueue()
         store, _ = Store.open(str(self._directory), "always", queue, patience=0.0)
-        self.keeper = Keeper(queue, store, self.clock, POLICY, ends_room=10_000)
+        self.keeper = Keeper(queue, store, self.clock, POLICY, slots=1, end_room=10_000)
 
     def crash(self) -> None:
         """Lose what is in memory only, and start again from disk."""

@@ -7,7 +7,7 @@
     assert history.lost() == []
 
 A client whose connection ends before the answer connects again and goes on with its
-next task: what it had sent may have been accepted or not.
+next task: what it had sent may have been accepted or not. A 503 tells it no more.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Load:
         self._rate = rate
         #: The number of every task that was answered with 201, by its id.
         self.accepted: dict[str, int] = {}
-        #: The number of every push that was not answered.
+        #: The number of every push that was not answered, or with 503.
         self.unanswered: list[int] = []
         #: What a client was told or did that must not be.
         self.faults: list[BaseException] = []
@@ -112,7 +112,10 @@ class Load:
                     connection.sock.close()
                     connection = None
                 else:
-                    self.accepted[answer.task] = number
+                    if answer.status == 503:
+                        self.unanswered.append(number)
+                    else:
+                        self.accepted[answer.task] = number
         except BaseException as fault:
             self.faults.append(fault)
         finally:

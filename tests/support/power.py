@@ -12,7 +12,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -22,29 +22,28 @@ SECTOR = 32
 
 
 class Disk:
-    """Watches a directory while the store writes there."""
+    """Watches an empty directory while a store writes there."""
 
     def __init__(self, patch: pytest.MonkeyPatch, directory: Path) -> None:
         self._directory = directory
         #: Names that are safe, and the inode each stands for.
-        self._names: dict[str, int] = self._names_now()
+        self._names: dict[str, int] = {}
         #: What is safe of each inode.
-        self._safe: dict[int, bytes] = {
-            inode: (directory / name).read_bytes()
-            for name, inode in self._names.items()
-        }
-        #: What an inode without a name holds, for those whose removal is not safe yet.
-        self._removed: dict[int, bytes] = {}
+        self._safe: dict[int, bytes] = {}
+        #: Files that were removed, kept open so that no other gets their inode.
+        self._removed: dict[int, IO[bytes]] = {}
         #: Called before every operation that changes something.
-        self.before_change: Callable[[], None] = lambda: None
+        self.before_change: Callable[[], None] = _nothing
         for name in ("pwrite", "ftruncate", "posix_fallocate", "rename"):
             patch.setattr(os, name, self._changing(getattr(os, name)))
         patch.setattr(os, "unlink", self._unlinking(os.unlink))
         for name in ("fsync", "fdatasync"):
             patch.setattr(os, name, self._syncing(getattr(os, name)))
 
-    def _names_now(self) -> dict[str, int]:
-        return {entry.name: entry.inode() for entry in os.scandir(self._directory)}
+    def close(self) -> None:
+        """Let go of the files that were removed."""
+        for file in self._removed.values():
+            file.close()
 
     def _changing(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def changing(*arguments: Any) -> Any:
@@ -53,11 +52,12 @@ class Disk:
 
         return changing
 
-    def _unlinking(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def unlinking(path: str) -> None:
+    def _unlinking(self, call: Callable[..., None]) -> Callable[..., None]:
+        def unlinking(path: str, **keywords: Any) -> None:
             self.before_change()
-            self._removed[os.stat(path).st_ino] = Path(path).read_bytes()
-            call(path)
+            if Path(path).parent == self._directory:
+                self._removed[os.stat(path).st_ino] = open(path, "rb")  # noqa: SIM115
+            call(path, **keywords)
 
         return unlinking
 
@@ -65,28 +65,36 @@ class Disk:
         def syncing(fd: int) -> None:
             self.before_change()
             call(fd)
-            if os.path.samestat(os.fstat(fd), os.stat(self._directory)):
+            place = Path(os.readlink(f"/proc/self/fd/{fd}"))
+            if place == self._directory:
                 self._names = self._names_now()
-            else:
-                content = Path(f"/proc/self/fd/{fd}").read_bytes()
-                self._safe[os.fstat(fd).st_ino] = content
+            elif place.parent == self._directory:
+                self._safe[os.fstat(fd).st_ino] = place.read_bytes()
 
         return syncing
+
+    def _names_now(self) -> dict[str, int]:
+        return {entry.name: entry.inode() for entry in os.scandir(self._directory)}
 
     def cut(self, draw: random.Random, into: Path) -> None:
         """Make ``into`` what the directory may be after a cut at this moment."""
         now = self._names_now()
-        volatile = {
-            inode: (self._directory / name).read_bytes() for name, inode in now.items()
-        }
-        volatile.update(self._removed)
         into.mkdir()
-        for name in {*now, *self._names}:
+        for name in sorted({*now, *self._names}):
             inode = draw.choice([now.get(name), self._names.get(name)])
-            if inode is not None:
-                safe = self._safe.get(inode, b"")
-                content = _torn(draw, safe, volatile.get(inode, safe))
-                (into / name).write_bytes(content)
+            if inode is None:
+                continue
+            safe = self._safe.get(inode, b"")
+            volatile = self._volatile(inode, now)
+            (into / name).write_bytes(_torn(draw, safe, volatile))
+
+    def _volatile(self, inode: int, now: dict[str, int]) -> bytes:
+        """What the system has of an inode, and the disk perhaps not."""
+        for name, other in now.items():
+            if other == inode:
+                return (self._directory / name).read_bytes()
+        self._removed[inode].seek(0)
+        return self._removed[inode].read()
 
 
 def _torn(draw: random.Random, safe: bytes, volatile: bytes) -> bytes:
@@ -96,8 +104,11 @@ def _torn(draw: random.Random, safe: bytes, volatile: bytes) -> bytes:
     chance = draw.choice([0.0, 0.1, 0.5, 0.9, 1.0])
     content = bytearray(safe[:size].ljust(size, b"\0"))
     for start in range(0, size, SECTOR):
-        sector = slice(start, min(start + SECTOR, size))
         if draw.random() < chance:
-            kept = volatile[sector]
+            kept = volatile[start : min(start + SECTOR, size)]
             content[start : start + len(kept)] = kept
     return bytes(content)
+
+
+def _nothing() -> None:
+    """Before a change that nobody asks about."""

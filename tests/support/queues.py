@@ -44,6 +44,7 @@ def state(queue: TaskQueue) -> dict[str, Any]:
         "counts": _values(queue.counts),
         "paused": queue.paused,
         "skew": queue.skew,
+        "latest": queue.latest,
     }
 
 

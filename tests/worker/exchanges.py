@@ -76,6 +76,12 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+def wait_for_files(limit: int, target: ScriptedTarget | None = None) -> None:
+    """Until no more than *limit* descriptors are open, besides those of *target*'s own
+    connections. (gevent closes some a moment later than it was told to.)"""
+    wait_until(lambda: open_files() <= limit + (len(target.peers) if target else 0))
+
+
 @contextmanager
 def deaf_address() -> Iterator[Address]:
     """Where a connection is neither accepted nor refused: once the queue of a listener

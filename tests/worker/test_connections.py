@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from functools import partial
 
 import gevent
 import pytest
+from gevent.ssl import PROTOCOL_TLS_CLIENT, SSLContext
 
 import poussetaches.worker.connections
 from poussetaches.model.target import parse_target
 from poussetaches.worker.connections import Connection, IdlePool
 from poussetaches.worker.transport import Answer, Transport
 from tests.support.target import (
+    CERTIFICATE,
     Peer,
     ScriptedTarget,
     answering,
@@ -29,6 +32,7 @@ from tests.worker.exchanges import (
     is_closed,
     open_files,
     push,
+    wait_for_files,
     wait_until,
 )
 
@@ -199,7 +203,7 @@ def test_closing_the_transport_closes_what_is_idle_and_keeps_nothing_after() -> 
         push(transport, target)
         transport.close()
         assert push(transport, target).status == 200
-        wait_until(lambda: open_files() == before + 1)
+        wait_for_files(before + 1)
 
 
 # The pool alone.
@@ -255,3 +259,51 @@ def test_a_connection_is_never_lent_to_another_origin() -> None:
         for origin in (("https", "h", 1), ("http", "i", 1), ("http", "h", 2)):
             assert pool.take(origin) is None
         assert len(pool) == 1
+
+
+def test_a_connection_that_was_closed_is_passed_over() -> None:
+    origin = ("http", "h", 80)
+    with pool_of(2, max_idle=9) as (pool, (alive, closed)):
+        for connection in (alive, closed):
+            connection.origin = origin
+        pool.give(alive)
+        assert pool.take(origin) is alive
+        pool.give(alive)
+        pool.give(closed)
+        closed.sock.shutdown(socket.SHUT_RDWR)
+        assert pool.take(origin) is alive
+        alive.close()
+        assert closed.sock.fileno() == -1
+
+
+def test_each_connection_is_dropped_in_its_own_time() -> None:
+    with pool_of(2, max_idle=9) as (_, connections):
+        pool = IdlePool(idle_timeout=0.1, max_idle=9)
+        for connection in connections:
+            pool.give(connection)
+            gevent.sleep(0.05)
+        first, second = connections
+        wait_until(lambda: first.sock.fileno() == -1)
+        assert len(pool) == 1
+        wait_until(lambda: second.sock.fileno() == -1)
+        assert len(pool) == 0
+        pool.close()
+
+
+def test_a_tls_connection_that_fails_while_sending_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    context = SSLContext(PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(CERTIFICATE)
+    transport = Transport(max_response=MAX_RESPONSE, ssl_context=context)
+    with ScriptedTarget(answering(), tls=True) as target:
+        push(transport, target)
+        connection = transport._idle.take(parse_target(target.url()).origin)
+        assert connection is not None
+        transport._idle.give(connection)
+        with socket.socket(fileno=os.dup(connection.sock.fileno())) as same:
+            same.shutdown(socket.SHUT_WR)
+        monkeypatch.setattr(Connection, "is_stale", lambda self: False)
+        assert failure(transport, target).kind in {"tls", "reset"}
+        assert len(target.requests) == 1
+    transport.close()

@@ -21,6 +21,7 @@ from tests.worker.exchanges import (
     failure,
     open_files,
     push,
+    wait_for_files,
 )
 
 
@@ -147,7 +148,7 @@ def test_what_is_no_http_is_a_protocol_error(
         error = failure(transport, target)
     assert error.kind == "protocol"
     assert f"127.0.0.1:{target.port} did not answer in proper HTTP" in error.message
-    assert open_files() == before
+    wait_for_files(before)
 
 
 @pytest.mark.parametrize("reset", [False, True])

@@ -1,0 +1,116 @@
+"""Tasks from elsewhere, and the queue that has them beside its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from poussetaches.errors import InvalidInput
+from poussetaches.model.decisions import Policy, slots_ahead
+from poussetaches.model.events import Recurred, Unscheduled
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import Schedule, State, Task
+from poussetaches.store.wallclock import to_timeline
+
+
+class Addition(NamedTuple):
+    """What is to be added."""
+
+    schedules: list[Schedule]
+    #: In any state; those that have ended in the order of ending. Times by the wall
+    #: clock, and places (``order``) that mean something among these tasks only.
+    tasks: list[Task]
+    #: Whether they come from a queue that was paused.
+    paused: bool = False
+
+
+@dataclass
+class Tally:
+    """What became of an addition."""
+
+    #: How many tasks were added.
+    tasks: dict[State, int] = field(default_factory=dict)
+    schedules: int = 0
+    #: Ids that the queue knew before, of which nothing was added.
+    skipped: set[str] = field(default_factory=set)
+    #: Whether the queue is paused because the other one was.
+    paused: bool = False
+
+
+def add(
+    queue: TaskQueue, addition: Addition, now: float, policy: Policy
+) -> tuple[TaskQueue, Tally]:
+    """A new queue with the content of both; an id that ``queue`` knows is skipped.
+
+    ``queue`` stays as it is. A schedule that comes without its next run gets one. The
+    pause comes along only if ``queue`` has never had a task. ``now``: posix seconds.
+    """
+    tally = Tally()
+    known = {*queue.tasks, *queue.schedules, *queue.succeeded, *queue.dead}
+    given = {one.id for one in addition.schedules}
+    given.update(task.id for task in addition.tasks)
+    tally.skipped = known & given
+    schedules = [one for one in addition.schedules if one.id not in known]
+    new = [task for task in addition.tasks if task.id not in known]
+    own = [*queue.tasks.values(), *queue.succeeded.values(), *queue.dead.values()]
+    place = max((task.order for task in own), default=0)
+    places = {id(task): n for n, task in enumerate(sorted(new, key=_order), place + 1)}
+    tasks: dict[State, list[Task]] = {state: [] for state in State}
+    for task in new:
+        moved = to_timeline(task, queue, policy)
+        tasks[task.state].append(replace(moved, order=places[id(task)]))
+    tally.tasks = {state: len(some) for state, some in tasks.items()}
+    tally.schedules = len(schedules)
+    tally.paused = addition.paused and not queue.paused and not queue.counts.accepted
+    both = TaskQueue(retain_succeeded=queue.retain_succeeded)
+    both.load(
+        tasks=_joined(queue.tasks, tasks[State.WAITING], tasks[State.LEASED]),
+        schedules=[*queue.schedules.values(), *schedules],
+        succeeded=_joined(queue.succeeded, tasks[State.SUCCEEDED]),
+        dead=_joined(queue.dead, tasks[State.DEAD]),
+        counts=replace(
+            queue.counts,
+            accepted=queue.counts.accepted + len(new),
+            succeeded=queue.counts.succeeded + len(tasks[State.SUCCEEDED]),
+            dead=queue.counts.dead + len(tasks[State.DEAD]),
+        ),
+        paused=queue.paused or tally.paused,
+        skew=queue.skew,
+        latest=queue.latest,
+    )
+    restart_schedules(both, now, policy)
+    return both, tally
+
+
+def restart_schedules(
+    queue: TaskQueue, now: float, policy: Policy
+) -> tuple[list[str], list[str]]:
+    """Give every schedule without a next run one. ``now``: posix seconds.
+
+    Returns their ids; and those of schedules that cannot be read, and are dropped.
+    """
+    restarted: list[str] = []
+    dropped: list[str] = []
+    at = now - queue.skew
+    for id, schedule in list(queue.schedules.items()):
+        if id in queue.tasks:
+            continue
+        try:
+            ahead = slots_ahead(queue, schedule.text, policy)
+            slot = policy.rules.first(schedule.text, at + ahead)
+        except InvalidInput:
+            queue.apply(Unscheduled(id, at))
+            dropped.append(id)
+        else:
+            queue.apply(Recurred(id, at, slot, slot - ahead))
+            restarted.append(id)
+    return restarted, dropped
+
+
+def _order(task: Task) -> int:
+    return task.order
+
+
+def _joined(own: dict[str, Task], *others: Iterable[Task]) -> list[Task]:
+    return [*own.values(), *(task for some in others for task in some)]

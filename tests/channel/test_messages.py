@@ -1,0 +1,214 @@
+"""The messages, and what is none."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poussetaches.channel import messages
+from poussetaches.channel.frames import LENGTH, MAX_FRAME
+from poussetaches.channel.messages import (
+    Call,
+    CannotStart,
+    Configure,
+    Ended,
+    Heartbeat,
+    Lease,
+    Message,
+    MessageReader,
+    Push,
+    Ready,
+    Reply,
+    Stop,
+    encode,
+    seal,
+    unseal,
+)
+from poussetaches.errors import ChannelError
+from poussetaches.model.task import Spec
+
+NUMBERS = st.integers(0, 2**63)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+BYTES = st.binary(max_size=40)
+FLOATS = st.floats(allow_nan=False)
+#: What JSON has, and msgpack too. Tuples arrive as lists.
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | FLOATS | TEXTS | BYTES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+ERRORS = st.none() | st.lists(VALUES, min_size=4, max_size=4)
+LIMITS = st.none() | st.integers(-1, 1000)
+
+MESSAGES: st.SearchStrategy[Message] = st.one_of(
+    st.builds(Configure, st.dictionaries(TEXTS, VALUES, max_size=3)),
+    st.builds(Ready, NUMBERS),
+    st.builds(CannotStart, TEXTS),
+    st.builds(Heartbeat, NUMBERS, FLOATS),
+    st.builds(Push, NUMBERS, TEXTS, BYTES, FLOATS, TEXTS, LIMITS),
+    st.builds(Call, NUMBERS, TEXTS, st.dictionaries(TEXTS, VALUES, max_size=3)),
+    st.builds(Reply, NUMBERS, VALUES, ERRORS),
+    st.builds(Lease, NUMBERS, TEXTS, NUMBERS, BYTES),
+    st.builds(Ended, NUMBERS, st.booleans(), NUMBERS, BYTES, FLOATS),
+    st.builds(Stop),
+)
+
+
+def frame(content: object) -> bytes:
+    """A frame with anything at all in it."""
+    body: bytes = msgpack.packb(content)
+    return LENGTH.pack(len(body)) + body
+
+
+@given(st.lists(MESSAGES, max_size=6), st.integers(1, 50))
+def test_messages_come_back_however_the_stream_is_cut(
+    sent: list[Message], step: int
+) -> None:
+    stream = encode(sent)
+    reader = MessageReader()
+    found: list[Message] = []
+    for start in range(0, len(stream), step):
+        found += reader.feed(stream[start : start + step])
+    assert found == sent
+    assert [type(message) for message in found] == [type(message) for message in sent]
+
+
+def test_several_frames_in_one_read_are_all_read() -> None:
+    stream = encode([Ready(1), Stop()]) + encode([]) + encode([Ready(2)])
+    reader = MessageReader()
+    assert reader.feed(stream + encode([Ready(3)])[:-1]) == [
+        Ready(1),
+        Stop(),
+        Ready(2),
+    ]
+    assert reader.feed(encode([Ready(3)])[-1:]) == [Ready(3)]
+
+
+def test_every_message_has_a_code() -> None:
+    kinds = {
+        kind
+        for kind in vars(messages).values()
+        if isinstance(kind, type)
+        and kind.__module__ == messages.__name__
+        and hasattr(kind, "_fields")
+    }
+    assert set(messages.CODES) == kinds
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [[99]],
+        [[-1]],
+        [["Ready", 1]],
+        [[]],
+        [7],
+        [None],
+        [""],
+        [{}],
+        [[1]],
+        [[1, 2, 3]],
+        [[9, "too much"]],
+        [[6]],
+        [[[1], 1]],
+        [[None, 1]],
+        ["ready"],
+    ],
+)
+def test_what_is_no_message_is_refused(content: object) -> None:
+    with pytest.raises(ChannelError, match="not a message"):
+        MessageReader().feed(frame(content))
+
+
+def test_a_refusal_is_short_whatever_was_sent() -> None:
+    with pytest.raises(ChannelError) as caught:
+        MessageReader().feed(frame([["x" * 100_000]]))
+    assert len(caught.value.message) < 200
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=60),
+            st.binary(max_size=60).map(lambda data: LENGTH.pack(len(data)) + data),
+            VALUES.map(frame),
+            st.lists(VALUES, max_size=4).map(frame),
+            st.lists(st.lists(VALUES, max_size=4), max_size=4).map(frame),
+        ),
+        max_size=5,
+    )
+)
+def test_garbage_is_messages_or_a_channel_error(chunks: list[bytes]) -> None:
+    reader = MessageReader()
+    try:
+        for chunk in chunks:
+            for message in reader.feed(chunk):
+                assert type(message) in messages.CODES
+    except ChannelError:
+        pass
+
+
+def test_much_random_garbage_is_a_channel_error_each_time() -> None:
+    """Frames of random bytes, and a good one of which some bytes are others."""
+    draw = random.Random(20260101)
+    good = encode([Push(1, "a" * 32, b"spec", 0.5, "", 3), Call(2, "page", {"a": [1]})])
+    refused = 0
+    for number in range(100_000):
+        if number % 2:
+            body = draw.randbytes(draw.randrange(30))
+            data = LENGTH.pack(len(body)) + body
+        else:
+            data = bytearray(good)
+            for _ in range(draw.randrange(1, 4)):
+                data[draw.randrange(len(data))] = draw.randrange(256)
+            # Or it would only wait for more.
+            data[:4] = good[:4]
+        try:
+            MessageReader().feed(bytes(data))
+        except ChannelError:
+            refused += 1
+    assert refused > 60_000
+
+
+def test_what_lies_in_the_middle_of_a_stream_of_two_gigabytes_is_refused() -> None:
+    with pytest.raises(ChannelError, match="too long"):
+        MessageReader().feed(encode([Ready(1)]) + b"\x7f\xff\xff\xff")
+
+
+def test_a_message_that_is_too_long_is_refused_by_its_sender(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("poussetaches.channel.frames.MAX_FRAME", 1000)
+    assert MAX_FRAME > 1000
+    with pytest.raises(ChannelError, match="too long"):
+        messages.pack(Lease(1, "a", 1, bytes(1000)))
+
+
+# --- the seal -----------------------------------------------------------------------
+
+
+@given(st.builds(Spec, TEXTS, st.none() | BYTES, NUMBERS))
+def test_a_sealed_spec_opens_again(spec: Spec) -> None:
+    assert unseal(seal(spec)) == spec
+
+
+def test_a_spec_sealed_by_an_older_version_opens() -> None:
+    """With the defaults of what it did not know."""
+    sealed: bytes = msgpack.packb(["http://a/"])
+    assert unseal(sealed) == Spec("http://a/")
+
+
+@pytest.mark.parametrize("sealed", [b"", b"\xc1", b"\x91\xa1", b"\x81\x90\1"])
+def test_a_seal_that_is_broken_is_a_channel_error(sealed: bytes) -> None:
+    with pytest.raises(ChannelError):
+        unseal(sealed)
+
+
+def test_a_push_without_what_was_added_later_is_one() -> None:
+    older: list[Any] = [[4, 1, "a", b"spec", 0.0, ""]]
+    assert MessageReader().feed(frame(older)) == [Push(1, "a", b"spec", 0.0, "", None)]

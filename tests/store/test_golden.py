@@ -1,0 +1,177 @@
+"""The stores of every format version stay readable for ever (see tests/golden/make.py)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from poussetaches.model.events import Leased
+from poussetaches.model.queue import Counts, TaskQueue
+from poussetaches.model.task import Schedule, State, Task
+from poussetaches.store import format
+from poussetaches.store.dump import read_dump
+from tests.support.queues import ranked
+from tests.support.stores import opened, recovered, take
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+BEGIN = 1_767_225_600.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A copy of the store of version 1, as recovery writes where it reads."""
+    return Path(shutil.copytree(GOLDEN / "store-1", tmp_path / "store"))
+
+
+def test_every_version_has_its_golden_store() -> None:
+    versions = {int(path.name[6:]) for path in GOLDEN.glob("store-*")}
+    assert versions == set(range(1, format.VERSION + 1))
+
+
+def test_the_dump_of_version_1(store: Path) -> None:
+    queue = TaskQueue()
+    read_dump(str(store), 7, queue)
+    assert queue.tasks == {
+        "waiting": Task("waiting", b"spec of waiting", "", 0.0, BEGIN + 3600.0, 1),
+        "leased": Task(
+            "leased",
+            b"spec of leased",
+            "",
+            0.0,
+            BEGIN,
+            2,
+            State.LEASED,
+            attempts=1,
+            max_retries=-1,
+        ),
+        "retrying": Task(
+            "retrying",
+            b"",
+            "",
+            0.0,
+            BEGIN + 6.5,
+            4,
+            attempts=1,
+            last_run_at=BEGIN + 2.0,
+            error_status=503,
+            error=b"busy",
+            max_retries=3,
+        ),
+        "hourly": Task(
+            "hourly",
+            b"spec of hourly",
+            "@hourly",
+            BEGIN + 3600.0,
+            BEGIN + 3602.5,
+            8,
+            max_retries=2,
+        ),
+    }
+    assert queue.leased == {"leased": queue.tasks["leased"]}
+    assert queue.schedules == {
+        "hourly": Schedule("hourly", "@hourly", b"spec of hourly", 2)
+    }
+    assert queue.succeeded == {
+        "succeeded": Task(
+            "succeeded",
+            b"\xc1\xc1PT",
+            "",
+            0.0,
+            BEGIN - 2.0,
+            5,
+            State.SUCCEEDED,
+            attempts=1,
+            last_run_at=BEGIN + 2.0,
+        )
+    }
+    assert queue.dead == {
+        "dead": Task(
+            "dead",
+            b"spec of dead",
+            "",
+            0.0,
+            BEGIN - 3.0,
+            6,
+            State.DEAD,
+            attempts=1,
+            last_run_at=BEGIN + 3.0,
+            error_status=-1,
+            error=b"\xff\x00no route",
+            max_retries=0,
+        )
+    }
+    assert queue.counts == Counts(accepted=7, succeeded=1, dead=1, cancelled=1)
+    assert queue.paused
+    assert queue.skew == -2.5
+
+
+def test_the_store_of_version_1(store: Path) -> None:
+    queue, found = recovered(store)
+    assert (found.records, found.torn, found.journal.generation) == (13, 0, 7)
+    waiting = Task("waiting", b"spec of waiting", "", 0.0, BEGIN + 3600.0, 1)
+    moved = Task("moved", b"", "", 0.0, BEGIN + 50.0, 11)
+    pushed = Task(
+        "pushed",
+        b"spec of pushed",
+        "",
+        0.0,
+        BEGIN + 11.0,
+        9,
+        State.LEASED,
+        attempts=1,
+        max_retries=5,
+    )
+    recurred = Task("élève", b"spec", "@every 5s", BEGIN + 21.0, BEGIN + 21.0, 13)
+    assert queue.tasks == {
+        task.id: task for task in (waiting, moved, pushed, recurred)
+    }
+    assert queue.leased == {"pushed": pushed}
+    assert queue.next_waiting() == recurred
+    assert queue.schedules == {"élève": Schedule("élève", "@every 5s", b"spec")}
+    assert list(queue.succeeded) == ["succeeded", "leased"]
+    assert queue.succeeded["leased"] == Task(
+        "leased",
+        b"spec of leased",
+        "",
+        0.0,
+        BEGIN + 14.0,
+        12,
+        State.SUCCEEDED,
+        attempts=2,
+        last_run_at=BEGIN + 15.0,
+        error_status=-1,
+        error=b"gone",
+        max_retries=-1,
+    )
+    assert list(queue.dead) == ["dead", "retrying"]
+    assert queue.dead["retrying"] == Task(
+        "retrying",
+        b"",
+        "",
+        0.0,
+        BEGIN + 6.5,
+        4,
+        State.DEAD,
+        attempts=2,
+        last_run_at=BEGIN + 13.0,
+        error_status=500,
+        error=b"broken",
+        max_retries=3,
+    )
+    assert queue.counts == Counts(accepted=10, succeeded=2, dead=2, cancelled=2)
+    assert queue.difference() == 0
+    assert queue.paused
+    assert queue.skew == 1.25
+
+
+def test_a_store_of_version_1_goes_on(store: Path) -> None:
+    """What today's code appends is read together with what was there."""
+    going, queue = opened(store)
+    take(going, queue, [Leased("élève", BEGIN + 21.0, 1)])
+    going.close()
+    again, found = recovered(store)
+    assert found.records == 14
+    assert set(again.leased) == {"pushed", "élève"}
+    assert ranked(again) == ranked(queue)

@@ -1,0 +1,480 @@
+"""What is saved of a damaged store, and what is told of the rest."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgpack
+import pytest
+
+from poussetaches.errors import StoreDamaged, StoreError, StoreTooNew
+from poussetaches.model import decisions
+from poussetaches.model.decisions import Submission
+from poussetaches.model.events import (
+    Cancelled,
+    ClockStepped,
+    Died,
+    Event,
+    Failed,
+    Leased,
+    Moved,
+    Paused,
+    Pushed,
+    Recurred,
+    Scheduled,
+    Succeeded,
+)
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import State
+from poussetaches.store import dump, format
+from poussetaches.store.dump import write_dump
+from poussetaches.store.inspection import inspect
+from poussetaches.store.salvage import UNREADABLE, Losses, Salvage
+from poussetaches.store.stopped import begin
+from tests.support.queues import FAILURE, NOW, OK, POLICY, apply, ranked
+from tests.support.stores import RECORDS, Life, lived, opened, recovered, take
+
+JOURNAL = "journal-00000001.msgpack"
+LATER = NOW + 1_000_000.0
+
+
+def ignore(amount: int) -> None:
+    """No progress is shown."""
+
+
+def salvaged(directory: Path) -> tuple[TaskQueue, Losses]:
+    """What is saved; the files stay as they are, and a new store holds it."""
+    before = {one.name: one.read_bytes() for one in directory.iterdir()}
+    salvage = Salvage(str(directory), retain_succeeded=1000, step=ignore)
+    salvage.run(LATER, POLICY)
+    assert {one.name: one.read_bytes() for one in directory.iterdir()} == before
+    assert salvage.queue.difference() == 0
+    return salvage.queue, salvage.losses
+
+
+def stored(queue: TaskQueue, directory: Path) -> None:
+    """Put what was saved into a new store: it must be whole, and the same."""
+    begin(str(directory), queue)
+    found = inspect(str(directory), retain_succeeded=1000, in_use=False, step=ignore)
+    assert found.faults == []
+    again, _ = recovered(directory)
+    assert ranked(again) == ranked(queue)
+
+
+def damage(path: Path, offset: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 0x10
+    path.write_bytes(data)
+
+
+def without(life: Life, *numbers: int) -> tuple[TaskQueue, Losses]:
+    """What is saved if the blocks of these records cannot be read."""
+    for number in numbers:
+        damage(life.directory / JOURNAL, life.ends[number] + 25)
+    return salvaged(life.directory)
+
+
+def story(seed: int, length: int) -> list[list[Event]]:
+    """A life of a queue as it might be."""
+    draw = random.Random(seed)
+    queue = TaskQueue()
+    records: list[list[Event]] = []
+    now = NOW
+
+    def deeds() -> Iterator[Iterable[Event]]:
+        for number in range(length):
+            kind = draw.choice(["push", "push", "lease", "lease", "end", "end", "end"])
+            held = list(queue.leased.values())
+            if number % 20 == 5:
+                text = f"@every {number}s"
+                push = Submission(f"s{number}", b"s", schedule=text)
+                yield decisions.push(queue, push, now, POLICY)
+            elif kind == "push":
+                delay = draw.choice([0.0, 0.0, 5.0, 10_000.0])
+                push = Submission(f"t{number}", b"t", delay)
+                yield decisions.push(queue, push, now, POLICY)
+            elif kind == "lease":
+                event = decisions.lease(queue, now)
+                yield [event] if event else []
+            elif held:
+                task = draw.choice(held)
+                outcome = draw.choice([OK, FAILURE, FAILURE])
+                yield decisions.conclude(queue, task, outcome, now, 0.5, POLICY)
+
+    for events in deeds():
+        if record := list(events):
+            apply(queue, record)
+            records.append(record)
+        now += 20.0
+    return records
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_lost_block_loses_no_more_than_the_tasks_that_were_pushed_in_it(
+    tmp_path: Path, seed: int
+) -> None:
+    records = story(seed, 150)
+    life = lived(tmp_path / "data", records=records)
+    whole, _ = recovered(life.directory)
+    data = (life.directory / JOURNAL).read_bytes()
+    assert len(whole.tasks) > 10
+    assert whole.dead
+    for number in range(len(records) - 1):
+        #: What happened first in it to each task.
+        lost = {event.id: event for event in reversed(records[number])}
+        queue, losses = without(life, number)
+        (life.directory / JOURNAL).write_bytes(data)
+        assert len(losses.gaps) == 1
+        for id, task in whole.tasks.items():
+            if isinstance(lost.get(id), Pushed | Scheduled):
+                assert id not in queue.tasks or task.schedule
+                continue
+            saved = queue.tasks[id]
+            if id not in lost:
+                assert (saved.attempts, saved.state) == (task.attempts, task.state)
+                assert (saved.eta, saved.slot) == (task.eta, task.slot)
+        for id in set(queue.tasks) - set(whole.tasks):
+            # It has ended; but who can know?
+            assert isinstance(lost[id], Succeeded | Died)
+        for ended in ("succeeded", "dead"):
+            before, after = getattr(whole, ended), getattr(queue, ended)
+            assert set(after) <= set(before)
+            assert set(before) - set(after) <= set(lost)
+        for id, event in lost.items():
+            if isinstance(event, Pushed):
+                live = id in whole.tasks and (id not in queue.tasks)
+                heard = any(e.id == id for r in records[number + 1 :] for e in r)
+                assert (id in losses.tasks) == (live and heard)
+    stored(queue, tmp_path / "new")
+
+
+def test_what_is_not_damaged_is_saved_as_it_is(tmp_path: Path) -> None:
+    life = lived(tmp_path / "data")
+    queue, losses = salvaged(life.directory)
+    assert ranked(queue) == life.states[-1]
+    assert losses == Losses()
+    stored(queue, tmp_path / "new")
+
+
+def test_a_torn_tail_is_no_loss(tmp_path: Path) -> None:
+    life = lived(tmp_path / "data")
+    path = life.directory / JOURNAL
+    path.write_bytes(path.read_bytes()[:-5])
+    queue, losses = salvaged(life.directory)
+    assert ranked(queue) == life.states[-2]
+    assert losses.torn == life.ends[-1] - 5 - life.ends[-2]
+    assert (losses.gaps, losses.missing) == ([], [])
+
+
+def test_a_journal_without_its_header_is_saved_whole(tmp_path: Path) -> None:
+    life = lived(tmp_path / "data")
+    path = life.directory / JOURNAL
+    path.write_bytes(bytes(24) + path.read_bytes()[24:])
+    queue, losses = salvaged(life.directory)
+    assert ranked(queue) == life.states[-1]
+    assert [(gap.offset, gap.end) for _, gap in losses.gaps] == [(0, 24)]
+
+
+def test_a_task_whose_lease_is_lost_ends_as_it_ended(tmp_path: Path) -> None:
+    records: list[list[Event]] = [
+        [Pushed("a", NOW, NOW, b"")],
+        [Leased("a", NOW, 1)],
+        [Failed("a", NOW + 1, 1, 500, b"", NOW + 2)],
+        [Leased("a", NOW + 2, 2)],
+        [Succeeded("a", NOW + 3, 2, 200)],
+        [Paused(NOW)],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, 1, 2, 3)
+    assert (queue.tasks, losses.mended) == ({}, 1)
+    assert queue.succeeded["a"].attempts == 2
+    assert queue.succeeded["a"].error == UNREADABLE
+
+
+def test_a_task_whose_end_is_lost_is_delivered_again(tmp_path: Path) -> None:
+    records: list[list[Event]] = [
+        [Pushed("a", NOW, NOW, b"")],
+        [Leased("a", NOW, 1)],
+        [Succeeded("a", NOW + 1, 1, 200)],
+        [Paused(NOW)],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, 2)
+    # The start of a service takes it back, as after a crash.
+    assert queue.leased["a"].attempts == 1
+    assert (losses.tasks, losses.difference) == ([], 0)
+
+
+def test_a_lost_failure_is_made_up_when_the_next_attempt_is_known(
+    tmp_path: Path,
+) -> None:
+    records: list[list[Event]] = [
+        [Pushed("a", NOW, NOW, b"")],
+        [Leased("a", NOW, 1)],
+        [Failed("a", NOW + 1, 1, 500, b"", NOW + 2)],
+        [Moved("a", NOW, NOW + 9)],
+        [Leased("a", NOW + 9, 2)],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, 2)
+    assert queue.leased["a"].attempts == 2
+    assert losses.mended == 1
+    assert not losses.skipped
+
+
+def test_a_task_whose_push_is_lost_is_told_by_its_id(tmp_path: Path) -> None:
+    records: list[list[Event]] = [
+        [Pushed("a", NOW, NOW, b""), Pushed("b", NOW, NOW, b"")],
+        [Leased("a", NOW, 1)],
+        [Leased("b", NOW, 1)],
+        [Cancelled("b", NOW)],
+        [Pushed("c", NOW, NOW, b"")],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, 0)
+    assert list(queue.tasks) == ["c"]
+    assert losses.tasks == ["a"]
+    assert losses.skipped == {"Leased": 2, "Cancelled": 1}
+
+
+def test_a_schedule_goes_on_with_the_run_that_is_known_last(tmp_path: Path) -> None:
+    records: list[list[Event]] = [
+        [Scheduled("s", NOW, "@every 1h", b""), Recurred("s", NOW, NOW, NOW)],
+        [Leased("s", NOW, 1)],
+        [Succeeded("s", NOW, 1, 200), Recurred("s", NOW, NOW + 3600, NOW + 3600)],
+        [Leased("s", NOW + 3600, 1)],
+        [
+            Succeeded("s", NOW + 3601, 1, 200),
+            Recurred("s", NOW + 3601, NOW + 7200, NOW + 7200),
+        ],
+        [Paused(NOW)],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, 1, 2, 3)
+    assert queue.tasks["s"].slot == NOW + 7200
+    assert len(queue.succeeded) == 1
+    assert losses.restarted == []
+    assert salvaged(life.directory)[1].difference == 0
+
+
+def test_a_run_that_is_known_by_its_follower_only_has_ended(tmp_path: Path) -> None:
+    """Its attempts were more than those of the run that its end is taken for."""
+    records: list[list[Event]] = [
+        [Scheduled("s", NOW, "@every 1h", b""), Recurred("s", NOW, NOW, NOW)],
+        [Leased("s", NOW, 1)],
+        [Failed("s", NOW, 1, 500, b"", NOW + 1)],
+        [Leased("s", NOW + 1, 2)],
+        [Succeeded("s", NOW, 2, 200), Recurred("s", NOW, NOW + 3600, NOW + 3600)],
+        [Leased("s", NOW + 3600, 1)],
+        [
+            Succeeded("s", NOW + 3601, 1, 200),
+            Recurred("s", NOW + 3601, NOW + 7200, NOW + 7200),
+        ],
+        [Paused(NOW)],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, 4)
+    assert (queue.tasks["s"].slot, queue.tasks["s"].attempts) == (NOW + 7200, 0)
+    assert losses.skipped == {"Leased": 1, "Succeeded": 1}
+
+
+def test_a_schedule_that_lost_its_run_gets_the_next_one(tmp_path: Path) -> None:
+    store, queue = opened(tmp_path)
+    queue.apply(Scheduled("s", NOW, "0 0 * * *", b"s"))
+    queue.apply(Scheduled("nonsense", NOW, "61 0 * * *", b"s"))
+    store.rotate()
+    write_dump(str(tmp_path), 2, queue)
+    store.forget_before(2)
+    store.close()
+    saved, losses = salvaged(tmp_path)
+    assert (losses.restarted, losses.dropped) == (["s"], ["nonsense"])
+    assert saved.tasks["s"].eta > LATER
+    assert list(saved.schedules) == ["s"]
+    stored(saved, tmp_path / "new")
+
+
+def test_a_missing_journal_is_told_and_passed_over(tmp_path: Path) -> None:
+    store, queue = opened(tmp_path)
+    for id in ("a", "b", "c"):
+        take(store, queue, [Pushed(id, NOW, NOW, b"")])
+        store.commit()
+        store.rotate()
+    store.close()
+    (tmp_path / "journal-00000002.msgpack").unlink()
+    saved, losses = salvaged(tmp_path)
+    assert list(saved.tasks) == ["a", "c"]
+    assert losses.missing == [str(tmp_path / "journal-00000002.msgpack")]
+
+
+def test_journals_whose_dump_is_gone_are_replayed(tmp_path: Path) -> None:
+    store, queue = opened(tmp_path)
+    store.rotate()
+    take(store, queue, [Pushed("a", NOW, NOW, b"")])
+    store.close()
+    (tmp_path / JOURNAL).unlink()
+    saved, losses = salvaged(tmp_path)
+    assert list(saved.tasks) == ["a"]
+    assert losses.missing == [str(tmp_path / "dump-00000002.msgpack")]
+
+
+# --- damaged dumps ------------------------------------------------------------------
+
+
+@pytest.fixture
+def dumped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of generation 2, its dump in many blocks; and what came after."""
+    monkeypatch.setattr(dump, "ROWS", 2)
+    directory = tmp_path / "data"
+    store, queue = opened(directory)
+    take(store, queue, *RECORDS)
+    for number in range(10):
+        take(store, queue, [Pushed(f"t{number}", NOW, NOW, b"")])
+    store.commit()
+    store.rotate()
+    write_dump(str(directory), 2, queue)
+    take(store, queue, [Pushed("after", NOW, NOW, b"")], [ClockStepped(NOW, 7.0)])
+    store.close()
+    return directory
+
+
+def forget_first(directory: Path) -> None:
+    """As after a dump."""
+    (directory / JOURNAL).unlink()
+
+
+def blocks(path: Path) -> list[tuple[int, str]]:
+    """Where the blocks of a dump begin, and of what kind they are."""
+    data = path.read_bytes()
+    salt = format.read_header(str(path), data, format.DUMP, 2)
+    reader = format.BlockReader(str(path), data, salt)
+    return [(block.offset, block.body[0]) for block in reader]
+
+
+def test_the_rest_of_a_damaged_dump_is_saved(dumped: Path) -> None:
+    path = dumped / "dump-00000002.msgpack"
+    whole, _ = salvaged(dumped)
+    forget_first(dumped)
+    data = path.read_bytes()
+    seen = set()
+    for offset, kind in blocks(path):
+        damage(path, offset + 21)
+        saved, losses = salvaged(dumped)
+        path.write_bytes(data)
+        assert [(where, gap.offset) for where, gap in losses.gaps] == [
+            (str(path), offset)
+        ]
+        assert "after" in saved.tasks
+        assert saved.skew == 7.0
+        seen.add(kind)
+        if kind == "queue":
+            # The pause is forgotten, the counts are made from what is there.
+            assert (saved.paused, saved.counts.accepted) == (False, 15)
+        elif kind == "tasks":
+            assert len(whole.tasks) - len(saved.tasks) in (1, 2)
+        elif kind == "dead":
+            assert (whole.dead.keys(), saved.dead) == ({"a"}, {})
+            assert losses.difference == 0
+    assert seen == {"queue", "tasks", "succeeded", "dead", "schedules", "end"}
+
+
+def test_a_cut_dump_is_saved_as_far_as_it_goes(dumped: Path, tmp_path: Path) -> None:
+    path = dumped / "dump-00000002.msgpack"
+    forget_first(dumped)
+    end, kind = blocks(path)[-1]
+    assert kind == "end"
+    path.write_bytes(path.read_bytes()[:end])
+    saved, losses = salvaged(dumped)
+    assert len(saved.tasks) == 13
+    assert [gap.reason for _, gap in losses.gaps] == ["the dump is cut off"]
+    stored(saved, tmp_path / "new")
+
+
+def test_a_damaged_dump_is_not_missed_if_its_journals_go_back_far_enough(
+    dumped: Path,
+) -> None:
+    whole, _ = salvaged(dumped)
+    damage(dumped / "dump-00000002.msgpack", 30)
+    saved, losses = salvaged(dumped)
+    assert ranked(saved) == ranked(whole)
+    assert losses == Losses()
+
+
+def test_a_damaged_dump_mends_what_the_journals_before_it_lost(dumped: Path) -> None:
+    """And tasks that only these know are live."""
+    path = dumped / "dump-00000002.msgpack"
+    whole, _ = salvaged(dumped)
+    rows = [offset for offset, kind in blocks(path) if kind == "tasks"]
+    damage(path, rows[0] + 21)
+    # All that came before the dump was one commit.
+    damage(dumped / JOURNAL, 30)
+    saved, losses = salvaged(dumped)
+    assert len(losses.gaps) == 2
+    assert len(whole.tasks) - len(saved.tasks) in (1, 2)
+
+
+def test_the_newest_whole_dump_is_what_it_begins_with(dumped: Path) -> None:
+    whole, _ = salvaged(dumped)
+    (dumped / "dump-00000003.msgpack").write_bytes(b"rubbish")
+    (dumped / "journal-00000003.msgpack").write_bytes(
+        format.header(format.JOURNAL, 3, 1)
+    )
+    saved, losses = salvaged(dumped)
+    assert ranked(saved) == ranked(whole)
+    assert losses.missing == []
+
+
+# --- what cannot be salvaged --------------------------------------------------------
+
+
+def test_a_directory_without_a_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no store in"):
+        salvaged(tmp_path)
+
+
+def test_what_only_a_newer_version_understands_is_not_thrown_away(
+    tmp_path: Path,
+) -> None:
+    life = lived(tmp_path / "data")
+    path = life.directory / JOURNAL
+    data = path.read_bytes()
+    salt = format.read_header(str(path), data, format.JOURNAL, 1)
+    strange = format.block(msgpack.packb([[[99, "new"]]]), salt, len(data))
+    path.write_bytes(data + strange)
+    with pytest.raises(StoreTooNew, match="start the version that wrote it") as caught:
+        salvaged(life.directory)
+    assert (caught.value.path, caught.value.offset) == (str(path), len(data))
+    assert "repair" not in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["tasks", "novelties"])
+def test_nor_is_a_row_of_a_dump(tmp_path: Path, kind: str) -> None:
+    salt = 7
+    body = msgpack.packb([kind, [["too", "few"]]])
+    damaged = format.block(b"\xc0", salt)[:-1] + b"?"
+    content = format.header(format.DUMP, 2, salt) + damaged + format.block(body, salt)
+    (tmp_path / "dump-00000002.msgpack").write_bytes(content)
+    with pytest.raises(StoreTooNew):
+        salvaged(tmp_path)
+
+
+def test_a_whole_dump_of_a_newer_version_is_not_passed_over(tmp_path: Path) -> None:
+    salt = 7
+    body = msgpack.packb(["novelties", []])
+    content = format.header(format.DUMP, 2, salt) + format.block(body, salt)
+    (tmp_path / "dump-00000002.msgpack").write_bytes(content)
+    with pytest.raises(StoreTooNew):
+        salvaged(tmp_path)
+
+
+def test_the_refusal_of_a_start_names_what_helps(tmp_path: Path) -> None:
+    life = lived(tmp_path / "data")
+    damage(life.directory / JOURNAL, life.ends[3] + 2)
+    with pytest.raises(StoreDamaged) as caught:
+        recovered(life.directory)
+    for part in (JOURNAL, f"byte {life.ends[3]}:", "`poussetaches store repair`"):
+        assert part in caught.value.message
+    assert State.DEAD in {
+        task.state for task in salvaged(life.directory)[0].dead.values()
+    }
