@@ -34,13 +34,14 @@ READ_SIZE = 256 * 1024
 #: Heartbeats in the time after which a silent child is taken for dead.
 BEATS = 4
 
-#: What a Reply's error becomes again on this side, by its code.
+#: What a Reply's error becomes again on this side, by its code. A store that cannot be
+#: used answers nobody.
 ERRORS: dict[str, type[PousseTachesError]] = {
     kind.code: kind
     for kind in vars(errors).values()
     if isinstance(kind, type)
     and issubclass(kind, PousseTachesError)
-    and not issubclass(kind, errors.StoreDamaged)
+    and not issubclass(kind, errors.StoreError)
 }
 
 
@@ -204,4 +205,6 @@ class Channel:
 
 
 def _gone() -> Unavailable:
-    return Unavailable("the supervisor is gone")
+    return Unavailable(
+        "the supervisor is gone; what was asked of it may or may not have happened"
+    )

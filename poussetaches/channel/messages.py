@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from types import UnionType
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from poussetaches.channel import frames
 from poussetaches.errors import ChannelError
@@ -120,6 +121,24 @@ KINDS: dict[int, type[Message]] = {
 CODES = {kind: code for code, kind in KINDS.items()}
 
 
+def _types(hint: Any) -> tuple[type, ...]:
+    """What a field with this annotation may hold once it has travelled."""
+    if hint is Any:
+        return (object,)
+    if isinstance(hint, UnionType):
+        return tuple(kind for part in get_args(hint) for kind in _types(part))
+    plain = get_origin(hint) or hint
+    return {float: (float, int), Sequence: (list,)}.get(plain, (plain,))
+
+
+#: For each kind of message, what each of its fields may hold: a child that sends
+#: anything else must not get as far as the queue.
+TYPES: dict[type[Message], list[tuple[type, ...]]] = {
+    kind: [_types(hint) for hint in get_type_hints(kind).values()]
+    for kind in KINDS.values()
+}
+
+
 def pack(message: Message) -> bytes:
     """``message`` as it stands in a frame. Raises ChannelError if it is too long."""
     return frames.pack_message((CODES[type(message)], *message))
@@ -138,15 +157,21 @@ class MessageReader:
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that ``data`` completes. Raises ChannelError."""
-        kinds = KINDS
         try:
             return [
-                kinds[array[0]](*array[1:])
-                for frame in self._frames.feed(data)
-                for array in frame
+                _message(array) for frame in self._frames.feed(data) for array in frame
             ]
         except (KeyError, TypeError, IndexError) as error:
             raise ChannelError(f"not a message: {error!r:.100}") from error
+
+
+def _message(array: Sequence[Any]) -> Message:
+    kind = KINDS[array[0]]
+    message = kind(*array[1:])
+    for value, types in zip(message, TYPES[kind], strict=True):
+        if not isinstance(value, types) or value != value:  # NaN equals nothing
+            raise TypeError(f"{kind.__name__} with {value!r:.50}")
+    return message
 
 
 def seal(spec: Spec) -> bytes:

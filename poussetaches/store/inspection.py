@@ -9,7 +9,7 @@ import os
 import time
 from dataclasses import dataclass, field
 
-from poussetaches.errors import StoreBroken, StoreError, StoreTooNew
+from poussetaches.errors import StoreBroken, StoreDamaged, StoreError, StoreTooNew
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format
 from poussetaches.store.files import NAME, UNFINISHED, generations
@@ -118,7 +118,12 @@ def _inspect(directory: str, retain_succeeded: int, step: Step) -> Inspection:
         content = read(directory, queue)
     except StoreBroken as error:
         advice = error.advice
-        faults += [] if error.problem in faults else [error.problem]
+        # Recovery may give another reason for the same place.
+        place = error.problem
+        if isinstance(error, StoreDamaged):
+            place = _place(error.path, error.offset)
+        if not any(fault.startswith(place) for fault in faults):
+            faults.append(error.problem)
     except StoreError as error:
         advice = StoreTooNew.advice
         faults += [] if error.message in faults else [error.message]
@@ -154,9 +159,11 @@ def _look(directory: str, file: StoreFile, step: Step) -> list[str]:
     file.padding = scan.size - max([scan.end, *(gap.end for gap in scan.gaps)])
     if not file.needed:
         return []
-    return [
-        f"{path}: damaged at byte {gap.offset}: {gap.reason}" for gap in scan.damages
-    ]
+    return [f"{_place(path, gap.offset)}{gap.reason}" for gap in scan.damages]
+
+
+def _place(path: str, offset: int) -> str:
+    return f"{path}: damaged at byte {offset}: "
 
 
 def _entries(kind: str, block: format.Block) -> int:

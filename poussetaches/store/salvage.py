@@ -157,12 +157,20 @@ class Salvage:
             "skew": old.skew,
             "latest": old.latest,
         }
+        live = _merged(tasks.values(), rows["tasks"])
+        succeeded = _merged(old.succeeded.values(), rows["succeeded"])
+        dead = _merged(old.dead.values(), rows["dead"])
+        # Who began without the beginning has counted otherwise: no two may have the
+        # same place.
+        everything = sorted((*live, *succeeded, *dead), key=lambda task: task.order)
+        for order, task in enumerate(everything, start=1):
+            task.order = order
         self.queue = TaskQueue(retain_succeeded=old.retain_succeeded)
         self.queue.load(
-            tasks=_merged(tasks.values(), rows["tasks"]),
+            tasks=live,
             schedules=_merged(old.schedules.values(), rows["schedules"]),
-            succeeded=_merged(old.succeeded.values(), rows["succeeded"]),
-            dead=_merged(old.dead.values(), rows["dead"]),
+            succeeded=succeeded,
+            dead=dead,
             **(known | meta),
         )
 

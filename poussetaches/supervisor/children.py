@@ -18,7 +18,7 @@ from itertools import islice
 from poussetaches.channel.server import Peer
 from poussetaches.errors import StartupError
 from poussetaches.log import fields
-from poussetaches.model.task import Task
+from poussetaches.model.task import State, Task
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,13 @@ class Hold:
     """A lease, as the supervisor remembers it."""
 
     task: Task
+    attempt: int
     #: When the worker must have reported at last; monotonic seconds.
     deadline: float
+
+    def is_valid(self) -> bool:
+        """Whether the task is still at the attempt that was leased."""
+        return self.task.state is State.LEASED and self.task.attempts == self.attempt
 
 
 @dataclass(slots=True)
@@ -90,10 +95,11 @@ class Child:
         """How many more attempts it can begin now."""
         return self.slots - len(self.holds)
 
-    def is_overdue(self, now: float) -> bool:
-        """Whether an attempt has lasted longer than any may. ``now``: monotonic."""
+    def is_overdue(self) -> bool:
+        """Whether it has been heard after it must have reported on an attempt."""
         # The oldest lease has the earliest deadline: all may last equally long.
-        return any(hold.deadline <= now for hold in islice(self.holds.values(), 1))
+        oldest = islice(self.holds.values(), 1)
+        return any(hold.deadline <= self.last_heard for hold in oldest)
 
 
 @dataclass(slots=True)
@@ -190,7 +196,8 @@ class Children:
                     [sys.executable, *SAFE_PATH, "-m", *arguments],
                     pass_fds=passed,
                     stdin=subprocess.DEVNULL,
-                    # Ctrl-C on a terminal is for the supervisor to act on, not for them.
+                    # Ctrl-C on a terminal is for the supervisor to act on, not for
+                    # them.
                     start_new_session=True,
                 )
             except OSError:
@@ -243,7 +250,7 @@ class Children:
         """
         lost = []
         for child in self._by_fd.values():
-            if child.is_overdue(now):
+            if child.is_overdue():
                 # It gives signs of life, but has lost a task.
                 child.fault = "an attempt never ended"
                 lost.append(child)

@@ -12,8 +12,8 @@ class Clock:
     """The queue's timeline (see ``TaskQueue``), carried on by a clock that nobody sets.
 
     ``skew`` is the queue's: what the wall clock was ahead of the timeline when the
-    service last knew. ``not_before``: the last moment that the queue has seen. A machine
-    that starts with its clock in 1970 goes on from there, and not from 1970.
+    service last knew. ``not_before``: the last moment that the queue has seen. A
+    machine that starts with its clock in 1970 goes on from there, and not from 1970.
     """
 
     def __init__(self, skew: float, *, not_before: float = 0.0) -> None:

@@ -67,7 +67,7 @@ class Dispatch:
             if task is None:
                 return
             self._leases += 1
-            hold = Hold(task, now + self._longest)
+            hold = Hold(task, task.attempts, now + self._longest)
             worker.holds[self._leases] = hold
             worker.peer.send(Lease(self._leases, task.id, task.attempts, task.spec))
 
@@ -82,7 +82,8 @@ class Dispatch:
             )
             return
         outcome = Outcome(message.ok, message.status, message.error)
-        # Should this raise, the worker still holds the task, and loses it with its life.
+        # Should this raise, the worker still holds the task, and loses it with its
+        # life.
         self._keeper.conclude(hold.task, outcome)
         del worker.holds[message.lease]
         worker.busy += message.duration
@@ -96,15 +97,17 @@ class Dispatch:
     def lose(self, worker: Child, reason: str) -> None:
         """A worker is gone: what it held goes back at once."""
         for hold in worker.holds.values():
-            self.lost += 1
-            self._keeper.lose(hold.task, reason)
+            if hold.is_valid():
+                self.lost += 1
+                self._keeper.lose(hold.task, reason)
         worker.holds.clear()
 
     def hand_back(self, worker: Child) -> None:
         """A worker was told to stop: what it held is for the next start."""
         for hold in worker.holds.values():
-            self.lost += 1
-            self._keeper.hand_back(hold.task)
+            if hold.is_valid():
+                self.lost += 1
+                self._keeper.hand_back(hold.task)
         worker.holds.clear()
 
     def due_at(self, now: float) -> float:

@@ -6,6 +6,7 @@ sends travels after the tick's commit.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -151,9 +152,12 @@ class Handlers:
 def _position(cursor: str) -> listing.Position:
     try:
         eta, order = cursor.split(",")
-        return float(eta), int(order)
+        position = float(eta), int(order)
+        if not math.isfinite(position[0]):
+            raise ValueError(eta)
     except ValueError:
         raise InvalidInput("cursor: not one that a page gave", field="cursor") from None
+    return position
 
 
 def _refusal(number: int, error: PousseTachesError) -> Reply:

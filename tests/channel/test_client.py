@@ -228,7 +228,7 @@ def test_what_is_said_at_the_same_moment_shares_a_frame(
         (("unavailable", "later", None, 2), Unavailable("later", retry_after=2)),
         (("illegal_event", "a bug", None, None), errors.IllegalEvent("a bug")),
         (("of the future", "what is it", "x", None), PousseTachesError("what is it")),
-        (("store_damaged", "broken", None, None), PousseTachesError("broken")),
+        (("store", "no such thing", None, None), PousseTachesError("no such thing")),
     ],
 )
 def test_a_refusal_is_raised_as_it_was_meant(

@@ -39,7 +39,9 @@ FLOATS = st.floats(allow_nan=False)
 #: What JSON has, and msgpack too. Tuples arrive as lists.
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | FLOATS | TEXTS | BYTES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3)
+    ),
     max_leaves=8,
 )
 ERRORS = st.none() | st.lists(VALUES, min_size=4, max_size=4)
@@ -161,7 +163,7 @@ def test_much_random_garbage_is_a_channel_error_each_time() -> None:
     for number in range(100_000):
         if number % 2:
             body = draw.randbytes(draw.randrange(30))
-            data = LENGTH.pack(len(body)) + body
+            data = bytearray(LENGTH.pack(len(body)) + body)
         else:
             data = bytearray(good)
             for _ in range(draw.randrange(1, 4)):

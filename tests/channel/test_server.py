@@ -36,7 +36,8 @@ def pair() -> Iterator[tuple[Peer, socket.socket]]:
 
 def read(sock: socket.socket, count: int) -> list[Message]:
     """The next ``count`` messages that the child gets, and no more."""
-    reader, found = MessageReader(), []
+    reader = MessageReader()
+    found: list[Message] = []
     while len(found) < count:
         found += reader.feed(sock.recv(100_000))
     assert len(found) == count

@@ -1,4 +1,4 @@
-"""Writes the golden store of this code's format version: ``python -m tests.golden.make``.
+"""Writes the golden store of this code's version: ``python -m tests.golden.make``.
 
 Only for a version that has none yet. The files of older versions are what the disks of
 users hold; they are never written again.
@@ -81,7 +81,7 @@ def main() -> None:
     for event in BEFORE:
         queue.apply(event)
     # The same bytes whoever runs this.
-    secrets.randbits = lambda bits: 0x5EED_5A17
+    secrets.randbits = lambda k: 0x5EED_5A17
     write_dump(str(folder), GENERATION, queue)
     journal = Journal.create(str(folder), GENERATION)
     for tick in JOURNAL:

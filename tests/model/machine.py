@@ -109,6 +109,9 @@ class Ledger:
     slots: dict[str, float] = field(default_factory=dict)
     #: The attempts that have ended, for reports that come late.
     ended: list[tuple[str, int]] = field(default_factory=list)
+    #: Those to be remembered, in order of ending.
+    succeeded_ids: list[str] = field(default_factory=list)
+    dead_ids: list[str] = field(default_factory=list)
     accepted: int = 0
     succeeded: int = 0
     dead: int = 0
@@ -148,10 +151,12 @@ class Ledger:
         elif isinstance(event, Died):
             assert event.attempt == self._end_attempt(event).most_attempts
             self.dead += 1
+            self.dead_ids = _ended_last(self.dead_ids, event.id)
             del self.runs[event.id]
         elif isinstance(event, Succeeded):
             self._end_attempt(event)
             self.succeeded += 1
+            self.succeeded_ids = _ended_last(self.succeeded_ids, event.id)[-RETAIN:]
             del self.runs[event.id]
         elif isinstance(event, Cancelled):
             run = self.runs.pop(event.id)
@@ -204,6 +209,10 @@ class Ledger:
         return run
 
 
+def _ended_last(ids: list[str], id: str) -> list[str]:
+    return [*(other for other in ids if other != id), id]
+
+
 class QueueMachine(RuleBasedStateMachine):
     """Runs decisions and applies them, on a timeline that the rules move."""
 
@@ -246,7 +255,7 @@ class QueueMachine(RuleBasedStateMachine):
         apply(self.queue, events)
 
     def ahead(self, run: Run) -> float:
-        """How far the clock is ahead of the timeline that names the slots of ``run``."""
+        """How far the clock that names its slots is ahead of the timeline."""
         return 0.0 if run.schedule in PERIODS else self.queue.skew
 
     def pick_leased(self, pick: int) -> Task:
@@ -364,7 +373,7 @@ class QueueMachine(RuleBasedStateMachine):
         decision: Callable[..., list[Event]],
         *arguments: object,
     ) -> type[Event]:
-        """An attempt ends as one of ``kinds``, which is returned; a schedule goes on."""
+        """An attempt ends as one of ``kinds``, which is returned; schedules go on."""
         run = self.ledger.runs[task.id]
         is_kept = task.id in self.ledger.schedules
         events = self.decide(decision, task, *arguments, self.policy)
@@ -504,8 +513,8 @@ class QueueMachine(RuleBasedStateMachine):
                 run.slot,
                 run.schedule,
             )
-        assert len(queue.succeeded) <= RETAIN
-        assert not queue.dead.keys() - {id for id, _ in ledger.ended}
+        assert list(queue.succeeded) == ledger.succeeded_ids
+        assert list(queue.dead) == ledger.dead_ids
 
     @invariant()
     def a_schedule_has_its_next_run(self) -> None:

@@ -136,7 +136,7 @@ def test_an_unreadable_schedule_is_refused_whole(queue: TaskQueue) -> None:
 def test_a_schedule_pushed_again_adopts_the_run_still_in_flight(
     queue: TaskQueue,
 ) -> None:
-    """So that there never are two live runs, and the slot in flight does not come again."""
+    """There never are two live runs, and the slot in flight does not come again."""
     run = scheduled(queue, "s")
     slot = run.slot
     leased(queue, slot)
@@ -532,9 +532,7 @@ def test_a_handed_back_run_of_a_dropped_schedule_is_cancelled(
     run = scheduled(queue, "s")
     leased(queue, run.eta)
     apply(queue, decisions.unschedule(queue, run.eta))
-    assert decisions.hand_back(queue, run, run.eta, POLICY) == [
-        Cancelled("s", run.eta)
-    ]
+    assert decisions.hand_back(queue, run, run.eta, POLICY) == [Cancelled("s", run.eta)]
 
 
 def test_recovery_when_nothing_was_under_way_is_nothing(queue: TaskQueue) -> None:

@@ -14,7 +14,7 @@ MEMORY = "/dev/shm"
 
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """In memory, where there is such a place: their thousands of syncs are free there."""
+    """In memory, where there is such a place: thousands of syncs are free there."""
     if not os.access(MEMORY, os.W_OK):
         yield tmp_path
         return

@@ -101,7 +101,9 @@ def test_a_process_may_end_before_any_of_its_steps(tmp_path: Path) -> None:
         def tell(life: Life, to: int = writer) -> None:
             os.write(to, bytes([life.safe]))
 
-        def deed(directory: Path = directory, tell: Callable[[Life], None] = tell) -> None:
+        def deed(
+            directory: Path = directory, tell: Callable[[Life], None] = tell
+        ) -> None:
             life = Life(directory, "always", lambda: tell(life))
             life.live()
 

@@ -405,7 +405,7 @@ def test_the_spare_room_is_there_when_it_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A push keeps room for its lease and its end: those are taken on a full disk."""
-    store, queue = opened(tmp_path / "data")
+    store, _ = opened(tmp_path / "data")
     store.append(pushed("a"), spare=CHUNK * 3)
     store.commit()
     with monkeypatch.context() as patch:
@@ -422,7 +422,7 @@ def test_a_rotation_keeps_the_room_that_was_promised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     """Or it is not made: an end must never find the disk full."""
-    store, queue = opened(tmp_path / "data")
+    store, _ = opened(tmp_path / "data")
     store.append(pushed("a"), spare=room)
     store.commit()
     store.rotate()

@@ -197,9 +197,7 @@ def test_a_dump_that_is_given_up_is_not_there(tmp_path: Path, queue: TaskQueue) 
     (tmp_path / NAME).unlink()
     for last in range(asked):
         answers = iter([True] * last + [False])
-        assert not write_dump(
-            str(tmp_path), 3, queue, going_on=lambda found=answers: next(found)
-        )
+        assert not write_dump(str(tmp_path), 3, queue, going_on=answers.__next__)
         assert not (tmp_path / NAME).exists()
 
 

@@ -181,7 +181,7 @@ def test_a_file_of_a_newer_version_is_refused_by_name(
     monkeypatch.setattr(format, "VERSION", 2)
     head = format.header(format.JOURNAL, 1, SALT)
     monkeypatch.undo()
-    with pytest.raises(StoreError, match="some/file .*newer.*format 2.* 1") as caught:
+    with pytest.raises(StoreError, match=r"some/file .*newer.*format 2.* 1") as caught:
         format.read_header(PATH, head, format.JOURNAL, 1)
     assert not isinstance(caught.value, StoreDamaged)
 
@@ -230,7 +230,7 @@ def test_every_bit_of_a_block_counts() -> None:
 
 
 def test_a_block_of_another_file_is_none() -> None:
-    """The salt: what lay on the disk before, or in a payload, does not pass for ours."""
+    """The salt: what lay there before, or in a payload, does not pass for ours."""
     foreign = format.block(msgpack.packb("foreign"), SALT + 1)
     blocks, tail = read(file_of("ours", tail=foreign))
     assert [block.body for block in blocks] == ["ours"]

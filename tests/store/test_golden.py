@@ -1,4 +1,4 @@
-"""The stores of every format version stay readable for ever (see tests/golden/make.py)."""
+"""The stores of every version stay readable for ever (see tests/golden/make.py)."""
 
 from __future__ import annotations
 
@@ -124,9 +124,7 @@ def test_the_store_of_version_1(store: Path) -> None:
         max_retries=5,
     )
     recurred = Task("élève", b"spec", "@every 5s", BEGIN + 21.0, BEGIN + 21.0, 13)
-    assert queue.tasks == {
-        task.id: task for task in (waiting, moved, pushed, recurred)
-    }
+    assert queue.tasks == {task.id: task for task in (waiting, moved, pushed, recurred)}
     assert queue.leased == {"pushed": pushed}
     assert queue.next_waiting() == recurred
     assert queue.schedules == {"élève": Schedule("élève", "@every 5s", b"spec")}

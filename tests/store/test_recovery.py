@@ -42,7 +42,7 @@ def life(tmp_path: Path) -> Life:
 
 
 def ends_with(life: Life, data: bytes) -> tuple[dict[str, Any], int]:
-    """The state and the torn bytes after a journal of ``data``; it must then be good."""
+    """The state and the torn bytes after a journal of ``data``; then it is good."""
     (life.directory / JOURNAL).write_bytes(data)
     queue, found = recovered(life.directory)
     after = ranked(queue)
@@ -320,7 +320,7 @@ def test_an_older_dump_does_not_stand_in_for_a_newer_one(life: Life, fate: str) 
     data = path.read_bytes()
     if fate == "gone":
         path.unlink()
-        with pytest.raises(StoreError, match="journal-00000001.*is missing"):
+        with pytest.raises(StoreError, match=r"journal-00000001.*is missing"):
             recover(str(life.directory), TaskQueue())
         return
     path.write_bytes(data[:-1] if fate == "cut" else data[:30] + b"?" + data[31:])

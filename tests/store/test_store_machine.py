@@ -119,5 +119,5 @@ class StoreMachine(QueueMachine):
 TestStore = StoreMachine.TestCase
 # Its disk makes it slow; what needs no disk is tried in tests/model.
 TestStore.settings = settings(
-    max_examples=settings.default.max_examples // 2, stateful_step_count=40
+    max_examples=settings().max_examples // 2, stateful_step_count=40
 )

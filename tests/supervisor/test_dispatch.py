@@ -146,6 +146,35 @@ def test_what_a_dead_worker_held_is_leased_again_at_once(keeper: Keeper) -> None
     assert keeper.queue.counts.succeeded == 0
 
 
+def test_what_a_stopped_worker_held_is_for_the_next_start(keeper: Keeper) -> None:
+    workers = Workers(1)
+    [worker] = workers
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
+    keeper.push(Submission("last", b"spec", max_retries=0))
+    dispatch.lease(time.monotonic())
+    dispatch.hand_back(worker)
+    assert keeper.queue.tasks["last"].attempts == 1
+    assert (keeper.queue.waiting, keeper.queue.counts.dead) == (1, 0)
+    assert not worker.holds
+
+
+def test_an_outcome_that_cannot_be_kept_leaves_the_task_with_its_worker(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it is lost with the worker, and not held by nobody."""
+    workers = Workers(1)
+    [worker] = workers
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
+    push(keeper, 1)
+    dispatch.lease(time.monotonic())
+    lease = leases(worker)[0].lease
+    with pytest.raises(TypeError):
+        dispatch.ended(worker, Ended(lease, False, 500, None, 0.1))  # type: ignore[arg-type]
+    assert list(worker.holds) == [lease]
+    dispatch.lose(worker, "it sent nonsense")
+    assert keeper.queue.waiting == 1
+
+
 def test_nothing_is_leased_while_draining_or_paused(keeper: Keeper) -> None:
     workers = Workers(1)
     [worker] = workers

@@ -28,6 +28,15 @@ def test_a_timeline_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not clock.stepped(3600.0)
 
 
+def test_a_clock_that_starts_in_the_past_goes_on_from_what_was_seen_last() -> None:
+    """As on a machine without a battery: everything due would be due in 56 years."""
+    seen = time.time() + 1e6
+    clock = Clock(0.0, not_before=seen)
+    assert clock.now() == pytest.approx(seen, abs=0.05)
+    assert clock.skew() == pytest.approx(-1e6, abs=0.05)
+    assert clock.stepped(0.0)
+
+
 def test_setting_the_wall_clock_changes_the_skew_and_not_the_timeline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,5 +1,6 @@
-"""File operations that fail, fall short, or end the process: the calls of ``os`` by which
-the store changes its directory, counted and spoilt.
+"""File operations that fail, fall short, or end the process.
+
+They are the calls of ``os`` by which a store changes its files, counted and spoilt.
 """
 
 from __future__ import annotations
