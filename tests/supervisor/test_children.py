@@ -87,7 +87,7 @@ def test_a_first_child_that_cannot_be_forked_is_one_sentence(
 ) -> None:
     monkeypatch.setattr(subprocess, "Popen", no_more)
     children = Children(listener, workers=1, heartbeat_timeout=10.0)
-    with pytest.raises(StartupError, match="api-1 cannot start: .*unavailable"):
+    with pytest.raises(StartupError, match=r"api-1 cannot start: .*unavailable"):
         children.fill(time.monotonic())
 
 
