@@ -52,7 +52,7 @@ def salvage(queue: TaskQueue, losses: Losses) -> Iterator[str]:
     if losses.torn:
         yield (
             f"torn tail    {losses.torn} bytes at the end, which a crash kept from "
-            "being written: nobody had been told 201"
+            "being written; with durability = always, nobody had been told 201"
         )
     yield from (f"missing      {path}" for path in losses.missing)
     yield from (f"unreadable   {path}, {_gap(gap)}" for path, gap in losses.gaps)
@@ -130,6 +130,10 @@ def _file(file: StoreFile) -> str:
     told = [f"{_size(file.size):>9}  {version}  {content}"]
     if file.torn:
         told.append(f"a torn tail of {file.torn} bytes, which the next start cuts off")
+    if file.cut:
+        told.append(
+            f"{file.cut} {what} among them are whole: `store repair` saves them"
+        )
     if file.padding:
         told.append(f"{_size(file.padding)} allocated ahead")
     if not file.needed:

@@ -154,7 +154,7 @@ def step_clock(
             run is not None
             and run.state is State.WAITING
             and run.attempts == 0
-            and policy.rules.follows_wall_clock(schedule.text)
+            and _follows_wall_clock(schedule.text, policy)
         ):
             events.append(Moved(id, now, run.slot - skew))
     return events
@@ -170,9 +170,16 @@ def slots_ahead(queue: TaskQueue, schedule: str, policy: Policy) -> float:
     """How far the clock by which a schedule's slots are named is ahead of the timeline.
 
     A rule of fields names moments of the wall clock. One that counts from run to run
-    takes no notice of anybody setting it. Raises InvalidInput for what is no rule.
+    takes no notice of anybody setting it.
     """
-    return queue.skew if policy.rules.follows_wall_clock(schedule) else 0.0
+    return queue.skew if _follows_wall_clock(schedule, policy) else 0.0
+
+
+def _follows_wall_clock(schedule: str, policy: Policy) -> bool:
+    try:
+        return policy.rules.follows_wall_clock(schedule)
+    except InvalidInput:
+        return False  # no longer readable (see _recur): it will not run again
 
 
 def _fail(

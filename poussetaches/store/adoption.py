@@ -9,9 +9,10 @@ of the week left out; we read it as every five minutes, as everybody else does. 
 adopts a directory wants what ran to go on as it ran (a daily rule would become a
 monthly one, or none at all), so such a schedule is adopted as the six fields that mean
 what it meant, under the id it had. When the application pushes its five fields again,
-the id is the same, so that is the same schedule, and nothing changes. Once it has been
-dropped (``DELETE /cron``) the same push means what five fields mean here; therefore
-each one is reported, with what to write instead.
+the id is the same, so that is the same schedule, and nothing changes (or the push is
+refused, if its five fields are no rule here). Once the schedule has been dropped
+(``DELETE /cron``) the same push means what five fields mean here; therefore each one is
+reported, with what to write instead.
 """
 
 from __future__ import annotations

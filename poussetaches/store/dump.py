@@ -90,7 +90,13 @@ READERS: dict[str, Callable[[Sequence[Any]], Any]] = {
 
 
 def read_meta(content: dict[str, Any]) -> dict[str, Any]:
-    """What a "queue" block holds, as arguments of ``TaskQueue.load``."""
+    """What a "queue" block holds, as arguments of ``TaskQueue.load``.
+
+    Raises one of format.STRANGE if it holds anything else.
+    """
+    known = {"counts", "paused", "skew", "latest"}
+    if strange := content.keys() - known:
+        raise KeyError(*strange)
     return {**content, "counts": Counts(**content["counts"])}
 
 

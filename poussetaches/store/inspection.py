@@ -38,8 +38,11 @@ class StoreFile:
     #: Whole blocks, and what is in them: records of a journal, rows of a dump.
     blocks: int = 0
     entries: int = 0
-    #: Bytes that a crash kept from being written, and bytes allocated ahead.
+    #: Bytes that the next start cuts off, as a crash kept some of them from being
+    #: written; entries that are whole among them.
     torn: int = 0
+    cut: int = 0
+    #: Bytes allocated ahead.
     padding: int = 0
     damages: list[Gap] = field(default_factory=list)
 
@@ -151,12 +154,15 @@ def _look(directory: str, file: StoreFile, step: Step) -> list[str]:
         return [error.message] if file.needed else []
     file.size = scan.size
     file.version = scan.version
-    for block in scan:
-        file.blocks += 1
-        file.entries += _entries(file.kind, block)
-    file.torn = scan.torn
+    entries = [(block.offset, _entries(file.kind, block)) for block in scan]
+    file.blocks = len(entries)
+    file.entries = sum(count for _, count in entries)
     file.damages = scan.damages
-    file.padding = scan.size - max([scan.end, *(gap.end for gap in scan.gaps)])
+    end = max([scan.end, *(gap.end for gap in scan.gaps)])
+    file.padding = scan.size - end
+    if scan.torn is not None:
+        file.torn = end - scan.torn.offset
+        file.cut = sum(count for at, count in entries if at > scan.torn.offset)
     if not file.needed:
         return []
     return [f"{_place(path, gap.offset)}{gap.reason}" for gap in scan.damages]

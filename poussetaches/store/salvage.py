@@ -151,7 +151,7 @@ class Salvage:
         for task in (*rows["succeeded"], *rows["dead"]):
             if not task.schedule:
                 tasks.pop(task.id, None)
-        known = {
+        known: dict[str, Any] = {
             "counts": old.counts,
             "paused": old.paused,
             "skew": old.skew,
@@ -187,10 +187,11 @@ class Salvage:
             for record in records:
                 for event in record:
                     self._apply(event)
-        gaps = scan.damages if is_last else scan.gaps
+        gaps = scan.gaps
+        if is_last and scan.torn is not None and gaps[-1].offset >= scan.end:
+            *gaps, tail = gaps
+            self.losses.torn = tail.end - tail.offset
         self.losses.gaps += [(path, gap) for gap in gaps]
-        if is_last:
-            self.losses.torn = scan.torn
         self._complete = self._complete and not gaps
 
     def _apply(self, event: Event) -> None:
@@ -230,7 +231,7 @@ class Salvage:
             self._rewind(task, event.attempt - 1, event.at)
             if task.attempts == event.attempt - 1:
                 self.queue.apply(Leased(event.id, event.at, event.attempt))
-        elif isinstance(event, Moved) and task.state is State.LEASED:
+        elif isinstance(event, Moved):
             self._lose(task, event.at)
 
     def _rewind(self, task: Task, attempts: int, at: float) -> None:

@@ -70,10 +70,13 @@ class Scan:
         return [gap for gap in self.gaps if self._is_dump or gap.offset < proven]
 
     @property
-    def torn(self) -> int:
-        """Bytes of the other gaps: what a crash kept from being written."""
-        torn = {*self.gaps}.difference(self.damages)
-        return sum(gap.end - gap.offset for gap in torn)
+    def torn(self) -> Gap | None:
+        """The first gap that may be what a crash kept from being written.
+
+        Recovery cuts the file there, even if there are whole blocks behind it.
+        """
+        damages = self.damages
+        return self.gaps[len(damages)] if len(self.gaps) > len(damages) else None
 
     def __iter__(self) -> Iterator[Block]:
         reader = format.BlockReader(self._path, self._data, self._salt)

@@ -73,6 +73,11 @@ def serve(config: Config) -> None:
     gc.freeze()
     host, port = listener.getsockname()[:2]
     host = f"[{host}]" if ":" in host else host
+    if (config.data_dir / "waiting").is_dir():
+        log.warning(
+            "data_dir has the files of tsileo/poussetaches in it, which are left alone:"
+            " `poussetaches store adopt` takes its tasks over"
+        )
     log.info(f"listening on http://{host}:{port}")
     children = Children(
         listener, workers=config.workers, heartbeat_timeout=config.heartbeat_timeout

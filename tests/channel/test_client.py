@@ -149,12 +149,21 @@ def test_a_child_that_cannot_start_says_why(ends: tuple[Channel, Supervisor]) ->
 
 
 def test_a_child_is_ready_and_gives_signs_of_life(
-    ends: tuple[Channel, Supervisor],
+    ends: tuple[Channel, Supervisor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several in the time after which its silence would be taken for death."""
     channel, supervisor = ends
-    channel.ready(7, silence=0.2)
+    slept: list[float] = []
+    sleep = gevent.sleep
+
+    def short(seconds: float) -> None:
+        slept.append(seconds)
+        sleep(0.001)
+
+    monkeypatch.setattr(gevent, "sleep", short)
+    channel.ready(7, silence=20.0)
     ready, *beats = supervisor.hear_until(1 + BEATS)
+    assert set(slept) == {20.0 / BEATS}
     assert ready == Ready(7)
     for beat in beats:
         assert isinstance(beat, Heartbeat)
@@ -389,6 +398,17 @@ def test_hanging_up_waits_for_what_is_being_sent(
     assert not hanging.dead
     assert supervisor.hear_until(3) == sent
     hanging.get()
+
+
+def test_hanging_up_with_nothing_to_say_says_nothing(
+    ends: tuple[Channel, Supervisor],
+) -> None:
+    channel, supervisor = ends
+    serving = begin(channel, supervisor)
+    channel.hang_up()
+    serving.get()
+    channel._sock.close()
+    assert supervisor.sock.recv(100) == b""
 
 
 def test_hanging_up_on_who_has_left_is_no_error(

@@ -91,6 +91,22 @@ def test_several_frames_in_one_read_are_all_read() -> None:
     assert reader.feed(encode([Ready(3)])[-1:]) == [Ready(3)]
 
 
+def test_the_codes_of_the_messages_stay() -> None:
+    """A child that is respawned runs the code of today, its supervisor that of then."""
+    assert {code: kind.__name__ for code, kind in messages.KINDS.items()} == {
+        0: "Configure",
+        1: "Ready",
+        2: "CannotStart",
+        3: "Heartbeat",
+        4: "Push",
+        5: "Call",
+        6: "Reply",
+        7: "Lease",
+        8: "Ended",
+        9: "Stop",
+    }
+
+
 def test_every_message_has_a_code() -> None:
     kinds = {
         kind
@@ -125,6 +141,46 @@ def test_every_message_has_a_code() -> None:
 def test_what_is_no_message_is_refused(content: object) -> None:
     with pytest.raises(ChannelError, match="not a message"):
         MessageReader().feed(frame(content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [0, []],
+        [1, "3"],
+        [1, None],
+        [1, 1.5],
+        [2, b"bytes"],
+        [3, 1, "0.5"],
+        [3, 1, float("nan")],
+        [4, 1, 2, b"spec", 0.0, ""],
+        [4, 1, "a", "spec", 0.0, ""],
+        [4, 1, "a", b"spec", None, ""],
+        [4, 1, "a", b"spec", float("nan"), ""],
+        [4, 1, "a", b"spec", 0.0, None],
+        [4, 1, "a", b"spec", 0.0, "", "many"],
+        [5, 1, "page", ["which"]],
+        [5, 1, None, {}],
+        [6, "1", None],
+        [6, 1, None, "no"],
+        [7, 1, "a", 1, "spec"],
+        [8, 1, 1, 200, b"", 0.1],
+        [8, 1, True, None, b"", 0.1],
+        [8, 1, True, 200, "", 0.1],
+        [8, None, True, 200, b"", 0.1],
+    ],
+)
+def test_a_message_with_a_value_of_another_type_is_refused(content: object) -> None:
+    """So that no child's nonsense gets as far as the queue."""
+    with pytest.raises(ChannelError, match="not a message"):
+        MessageReader().feed(frame([content]))
+
+
+@pytest.mark.parametrize(
+    "message", [Heartbeat(1, 2), Push(1, "a", b"", 0, ""), Reply(1, 0.5)]
+)
+def test_a_whole_number_stands_for_one_with_a_fraction(message: Message) -> None:
+    assert MessageReader().feed(encode([message])) == [message]
 
 
 def test_a_refusal_is_short_whatever_was_sent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -382,6 +383,16 @@ def test_an_export_that_fails_leaves_no_file(data: Path, tmp_path: Path) -> None
         run("export", "-o", file, "--data-dir", data)
     assert file.read_text() == "older"
     assert [one.name for one in tmp_path.glob("export*")] == ["export.jsonl"]
+
+
+def test_a_reader_may_hang_up(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``poussetaches store export | head``"""
+
+    def export(queue: TaskQueue, policy: object) -> Iterator[bytes]:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("poussetaches.store.interchange.export", export)
+    assert said("export", "--data-dir", data, status=1) == ""
 
 
 def test_a_damaged_store_is_not_exported(data: Path) -> None:

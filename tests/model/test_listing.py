@@ -185,8 +185,9 @@ def test_the_oldest_due_is_the_one_that_waits_longest() -> None:
     pushed(queue, "flying", delay=-9.0)
     leased(queue)
     assert oldest_due(queue, NOW) is None
-    due = pushed(queue, "due", delay=-5.0)
     pushed(queue, "younger")
+    assert oldest_due(queue, NOW) is queue.tasks["younger"]
+    due = pushed(queue, "due", delay=-5.0)
     queue.apply(Paused(NOW))
     assert oldest_due(queue, NOW) is due
 

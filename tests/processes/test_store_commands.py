@@ -155,6 +155,9 @@ def test_a_service_goes_on_where_its_ancestor_stopped(
         assert (arrival.attempt, arrival.envelope["payload"]) == (4, "Ingi")
         # Five fields go on as they ran: every second.
         receiver.wait_for(2, task=seconds)
+        # And so they do after a start of the application.
+        again = {"url": url, "payload": "Ingi", "schedule": "*/1 * * * *"}
+        assert pushed(service, **again) == seconds
         cron = {task["id"]: task for task in service.get("/cron").json()["tasks"]}
         assert set(cron) == {hourly, seconds}
         assert cron[seconds]["schedule"] == "*/1 * * * * *"

@@ -23,6 +23,8 @@ from tests.support.ancestor_directory import AncestorDirectory
 from tests.support.queues import NOW, POLICY
 
 URL = "http://127.0.0.1:1/task"
+#: What we do not know is passed over, but not at any price.
+DEEP = b'{"id": "x", "url": "", "novelty": ' + b"[" * 100_000
 ID = "0123456789abcdef0123456789abcdef"
 
 
@@ -225,7 +227,7 @@ def test_what_cannot_be_delivered_is_refused(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"null", b"[]", b"\0" * 100, b"\xff\xfe", b"[" * 100_000],
+    [b"", b"{", b"null", b"[]", b"\0" * 100, b"\xff\xfe", b"[" * 100_000, DEEP],
 )
 @pytest.mark.parametrize("which", ["waiting", "success", "dead"])
 def test_a_damaged_file_costs_no_other(

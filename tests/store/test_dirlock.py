@@ -88,6 +88,14 @@ def test_a_second_owner_in_the_same_process_is_refused(tmp_path: Path) -> None:
     assert is_free(tmp_path)
 
 
+def test_nothing_is_left_of_the_number_of_an_earlier_owner(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("12345678901234567890\n")
+    lock = DirLock(str(tmp_path))
+    lock.acquire(0.0)
+    assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+    lock.release()
+
+
 def test_an_owner_without_a_number_is_refused_too(tmp_path: Path) -> None:
     """It has the lock and has not yet said who it is."""
     lock = DirLock(str(tmp_path))

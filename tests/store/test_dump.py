@@ -184,6 +184,17 @@ def test_a_dump_that_only_a_newer_version_understands_is_refused(
     refused(tmp_path)
 
 
+def test_a_dump_of_before_the_last_moment_was_kept_is_loaded(
+    tmp_path: Path, queue: TaskQueue
+) -> None:
+    def older(bodies: list[Any]) -> list[Any]:
+        assert bodies[0][1].pop("latest") == queue.latest
+        return bodies
+
+    rewritten(tmp_path / NAME, older, queue)
+    assert state(loaded(tmp_path)) == {**state(queue), "latest": 0.0}
+
+
 def test_a_dump_that_is_given_up_is_not_there(tmp_path: Path, queue: TaskQueue) -> None:
     """Whenever the answer becomes no: also when everything is written but the name."""
     asked = 0
@@ -194,6 +205,9 @@ def test_a_dump_that_is_given_up_is_not_there(tmp_path: Path, queue: TaskQueue) 
         return True
 
     assert write_dump(str(tmp_path), 3, queue, going_on=count)
+    data = (tmp_path / NAME).read_bytes()
+    salt = format.read_header(NAME, data, format.DUMP, 3)
+    assert asked == 1 + len([*format.BlockReader(NAME, data, salt)])
     (tmp_path / NAME).unlink()
     for last in range(asked):
         answers = iter([True] * last + [False])

@@ -104,7 +104,7 @@ def test_the_dump_of_version_1(store: Path) -> None:
     }
     assert queue.counts == Counts(accepted=7, succeeded=1, dead=1, cancelled=1)
     assert queue.paused
-    assert queue.skew == -2.5
+    assert (queue.skew, queue.latest) == (-2.5, BEGIN + 5.0)
 
 
 def test_the_store_of_version_1(store: Path) -> None:
@@ -161,7 +161,7 @@ def test_the_store_of_version_1(store: Path) -> None:
     assert queue.counts == Counts(accepted=10, succeeded=2, dead=2, cancelled=2)
     assert queue.difference() == 0
     assert queue.paused
-    assert queue.skew == 1.25
+    assert (queue.skew, queue.latest) == (1.25, BEGIN + 19.0)
 
 
 def test_a_store_of_version_1_goes_on(store: Path) -> None:

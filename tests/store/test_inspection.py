@@ -93,6 +93,24 @@ def test_a_torn_tail_is_told_and_is_no_fault(life: Life) -> None:
     assert ranked(found.queue) == life.states[-2]
 
 
+def test_what_a_start_would_cut_off_with_the_torn_place_is_told(
+    tmp_path: Path,
+) -> None:
+    """Without syncs nothing says what had been on disk."""
+    life = lived(tmp_path / "data", "off")
+    path = life.directory / JOURNAL
+    data = bytearray(path.read_bytes())
+    data[life.ends[4] + 21] ^= 1
+    path.write_bytes(data)
+    found = inspected(life.directory)
+    (file,) = found.files
+    assert (found.faults, file.damages) == ([], [])
+    assert file.torn == life.ends[-1] - life.ends[4]
+    assert (file.entries, file.cut) == (len(RECORDS) - 1, len(RECORDS) - 5)
+    assert found.queue is not None
+    assert ranked(found.queue) == life.states[4]
+
+
 def test_every_damage_is_named_with_file_and_offset(life: Life) -> None:
     path = life.directory / JOURNAL
     data = bytearray(path.read_bytes())
@@ -119,14 +137,14 @@ def test_damage_in_use_is_looked_at_again(
     data = path.read_bytes()
     path.write_bytes(data[: life.ends[2]] + b"?" + data[life.ends[2] + 1 :])
     pauses: list[float] = []
-    monkeypatch.setattr(inspection.time, "sleep", pauses.append)
+    monkeypatch.setattr("time.sleep", pauses.append)
     assert inspected(life.directory, in_use=True).faults
     assert len(pauses) == inspection.TRIES - 1
 
     def mend(seconds: float) -> None:
         path.write_bytes(data)
 
-    monkeypatch.setattr(inspection.time, "sleep", mend)
+    monkeypatch.setattr("time.sleep", mend)
     found = inspect(
         str(life.directory), retain_succeeded=9, in_use=True, step=lambda n: None
     )
@@ -145,7 +163,7 @@ def test_a_file_that_goes_while_it_is_in_use_is_no_fault(
     def forget(seconds: float) -> None:
         gone.unlink()
 
-    monkeypatch.setattr(inspection.time, "sleep", forget)
+    monkeypatch.setattr("time.sleep", forget)
     found = inspect(*arguments, retain_succeeded=9, in_use=True, step=lambda n: None)
     assert found.faults == []
 

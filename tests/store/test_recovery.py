@@ -323,7 +323,7 @@ def test_an_older_dump_does_not_stand_in_for_a_newer_one(life: Life, fate: str) 
         with pytest.raises(StoreError, match=r"journal-00000001.*is missing"):
             recover(str(life.directory), TaskQueue())
         return
-    path.write_bytes(data[:-1] if fate == "cut" else data[:30] + b"?" + data[31:])
+    path.write_bytes(data[:-1] if fate == "cut" else data[:30] + b"\xff" + data[31:])
     assert damaged(life.directory).path == str(path)
 
 

@@ -39,7 +39,7 @@ def test_a_whole_file_has_no_gaps(life: Life) -> None:
     data = (life.directory / JOURNAL).read_bytes()
     scan, offsets = scanned(life, data + bytes(5000))
     assert offsets == life.ends[:-1]
-    assert (scan.gaps, scan.damages, scan.torn) == ([], [], 0)
+    assert (scan.gaps, scan.damages, scan.torn) == ([], [], None)
     assert (scan.version, scan.end, scan.size) == (1, len(data), len(data) + 5000)
 
 
@@ -59,10 +59,10 @@ def test_any_damaged_block_is_a_gap_and_all_others_are_found(life: Life) -> None
                 # Nothing says of it that it had reached the disk; and the zeros at its
                 # end may be padding.
                 assert gap.offset == begin
-                assert (scan.damages, scan.torn) == ([], gap.end - begin)
+                assert (scan.damages, scan.torn) == ([], gap)
             else:
                 assert (gap.offset, gap.end) == (begin, end)
-                assert (scan.damages, scan.torn) == ([gap], 0)
+                assert (scan.damages, scan.torn) == ([gap], None)
 
 
 def test_a_page_of_zeros_is_one_gap(life: Life) -> None:
@@ -80,7 +80,9 @@ def test_a_cut_file_ends_in_a_torn_tail(life: Life) -> None:
     cut = data[: life.ends[4] - 30]
     scan, offsets = scanned(life, cut + bytes(50))
     assert offsets == life.ends[:3]
-    assert (scan.damages, scan.torn) == ([], len(cut) - life.ends[3])
+    assert scan.damages == []
+    assert scan.torn is not None
+    assert (scan.torn.offset, scan.torn.end) == (life.ends[3], len(cut))
 
 
 @pytest.mark.parametrize("fill", [b"\0", b"\xff", b"\xc1\xc1PT"])

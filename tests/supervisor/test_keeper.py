@@ -189,6 +189,21 @@ def test_a_schedule_whose_rule_cannot_be_read_any_more_is_dropped_aloud(
     assert house.queue.difference() == 0
 
 
+def test_a_rule_that_cannot_be_read_any_more_disturbs_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.keeper.push(Submission("s", b"spec", schedule="@daily"))
+
+    def unreadable(rules: Rules, text: str) -> bool:
+        raise InvalidInput("no longer a rule")
+
+    monkeypatch.setattr(Rules, "follows_wall_clock", unreadable)
+    house.clock.wall_ahead = 3600.0
+    house.keeper.watch_clock()
+    assert house.queue.skew == 3600.0
+    assert house.keeper.wall_slot(house.queue.tasks["s"]) > 0.0
+
+
 def test_a_death_is_a_warning_that_names_the_task(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -51,11 +51,20 @@ class AncestorDirectory:
         file.write_text(text)
         return file
 
-    def schedule(self, text: str, *, slot: float, **given: Any) -> str:
+    def schedule(
+        self,
+        text: str,
+        *,
+        slot: float,
+        url: str = "http://127.0.0.1:1/task",
+        **given: Any,
+    ) -> str:
         """A schedule, as its next run; returns its id."""
-        content = b"http://127.0.0.1:1/task" + b'"x"' + text.encode()
+        content = url.encode() + b'"x"' + text.encode()
         id = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        self.put("waiting", id, slot=slot, next_run=slot, schedule=text, **given)
+        self.put(
+            "waiting", id, url=url, slot=slot, next_run=slot, schedule=text, **given
+        )
         return id
 
     def content(self) -> dict[str, bytes]:
