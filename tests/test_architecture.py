@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "channel.server": "channel.messages channel.frames model errors log",
     "channel.client": "channel.messages channel.frames model errors log usage",
     "supervisor": "store channel.server channel.messages channel.frames model config"
-    " log usage errors",
+    " setting log usage errors",
     # The children know the supervisor by the channel only, and each other not at all.
     "api": "child schema channel.client channel.messages model config log errors",
     "worker": "child schema channel.client channel.messages model config log errors",

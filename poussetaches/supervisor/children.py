@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -293,6 +294,13 @@ class Children:
         moments = [p.due_at for p in self._places if p.due_at is not None]
         moments += [self._next_step(child) for child in self._by_fd.values()]
         return min(moments, default=float("inf"))
+
+    def end(self) -> None:
+        """End all of them and wait for it, but not for long."""
+        self.kill()
+        for child in [*self, *self._dying]:
+            with suppress(subprocess.TimeoutExpired):
+                child.process.wait(LAST_WORDS)
 
     def kill(self) -> None:
         """End all of them at once; their channels will end with them."""

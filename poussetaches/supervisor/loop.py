@@ -80,7 +80,7 @@ class Supervisor:
                 self._tick(time.monotonic())
         finally:
             self._dumper.abandon()
-            self._children.kill()
+            self._children.end()
         self._keeper.store.close()
 
     def _is_over(self) -> bool:

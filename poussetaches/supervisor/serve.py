@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import time
+from contextlib import closing
 
 from poussetaches.config import Config
 from poussetaches.errors import StoreError
@@ -15,6 +16,7 @@ from poussetaches.model.backoff import DEFAULT
 from poussetaches.model.decisions import Policy
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
+from poussetaches.setting import Address
 from poussetaches.store.disk import Store
 from poussetaches.store.recovery import Recovered
 from poussetaches.supervisor.children import Children
@@ -40,11 +42,29 @@ def serve(config: Config) -> None:
     store fails under it.
     """
     _raise_file_limit()
-    queue = TaskQueue(retain_succeeded=config.retain_succeeded)
+    with closing(Signals()) as signals:
+        keeper = _recover(config)
+        host, port = config.bind
+        listener = listen(host, port, patience=PATIENCE)
+        if config.start_paused:
+            keeper.pause()
+        keeper.commit()
+        address = Address(*listener.getsockname()[:2])
+        log.info(f"listening on http://{address}")
+        children = Children(
+            listener,
+            workers=config.workers,
+            heartbeat_timeout=config.heartbeat_timeout,
+        )
+        Supervisor(config, keeper, children, signals).run()
+    log.info("stopped", extra=fields(waiting=keeper.queue.waiting))
+
+
+def _recover(config: Config) -> Keeper:
+    """The queue as the store left it, in the hands of its keeper."""
     began = time.monotonic()
-    signals = Signals()
+    queue = TaskQueue(retain_succeeded=config.retain_succeeded)
     store, recovered = _open_store(config, queue)
-    listener = listen(config.bind.host, config.bind.port, patience=PATIENCE)
     keeper = Keeper(
         queue,
         store,
@@ -56,6 +76,11 @@ def serve(config: Config) -> None:
     lost = keeper.recover()
     if recovered.torn:
         log.warning("a torn tail was cut off", extra=fields(bytes=recovered.torn))
+    if (config.data_dir / "waiting").is_dir():
+        log.warning(
+            "data_dir has the files of tsileo/poussetaches in it, which are left alone:"
+            " `poussetaches store adopt` takes its tasks over"
+        )
     log.info(
         "recovered",
         extra=fields(
@@ -65,25 +90,10 @@ def serve(config: Config) -> None:
             seconds=round(time.monotonic() - began, 3),
         ),
     )
-    if config.start_paused:
-        keeper.pause()
-    keeper.commit()
     # What was recovered lives long: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
-    host, port = listener.getsockname()[:2]
-    host = f"[{host}]" if ":" in host else host
-    if (config.data_dir / "waiting").is_dir():
-        log.warning(
-            "data_dir has the files of tsileo/poussetaches in it, which are left alone:"
-            " `poussetaches store adopt` takes its tasks over"
-        )
-    log.info(f"listening on http://{host}:{port}")
-    children = Children(
-        listener, workers=config.workers, heartbeat_timeout=config.heartbeat_timeout
-    )
-    Supervisor(config, keeper, children, signals).run()
-    log.info("stopped", extra=fields(waiting=queue.waiting))
+    return keeper
 
 
 def _raise_file_limit() -> None:

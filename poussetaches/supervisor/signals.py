@@ -40,6 +40,12 @@ class Signals:
             except BlockingIOError:
                 return numbers
 
+    def close(self) -> None:
+        """Take no more notice of signals: the process is about to end."""
+        signal.set_wakeup_fd(-1)
+        self._reader.close()
+        self._writer.close()
+
     @staticmethod
     def reset_in_child() -> None:
         """In a forked child: signals are its own again, and do not reach our loop."""
