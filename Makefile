@@ -13,7 +13,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 
 help:
 	@echo 'make demo    start the service with an example application and watch it work'
-	@echo 'make test    run every test, and say which branches none of them takes'
+	@echo 'make test    run every test'
 	@echo 'make lint    format, lint and types'
 	@echo 'make check   lint, then test: what CI runs'
 	@echo 'make bench   measure every figure the README quotes'
@@ -22,11 +22,12 @@ help:
 demo: $(VENV)/ready-to-run
 	@$(RUN) -m poussetaches demo
 
+# Branches are counted where that slows nothing down that is timed: not in the tests that
+# start the real program.
 test: $(VENV)/ready-to-test
-	@rm -f .coverage .coverage.*
-	@$(RUN) -m coverage run -m pytest
-	@$(RUN) -m coverage combine --quiet
+	@$(RUN) -m coverage run -m pytest -m 'not process'
 	@$(RUN) -m coverage report
+	@$(RUN) -m pytest -m process
 
 lint: $(VENV)/ready-to-test
 	$(RUN) -m ruff format --check .

@@ -11,7 +11,11 @@ from hypothesis import settings
 
 # A deadline for each example would only measure how busy the machine is.
 settings.register_profile(
-    "quick", deadline=None, print_blob=True, stateful_step_count=80
+    "quick",
+    deadline=None,
+    print_blob=True,
+    max_examples=50,
+    stateful_step_count=80,
 )
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
