@@ -1,0 +1,104 @@
+"""The loop's one rule: nothing is sent before what was decided is on disk."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poussetaches.channel.messages import Push
+from poussetaches.channel.server import Peer
+from poussetaches.config import Config
+from poussetaches.model.queue import TaskQueue
+from poussetaches.store.disk import Store
+from poussetaches.supervisor.children import Child
+from poussetaches.supervisor.clock import Clock
+from poussetaches.supervisor.keeper import Keeper
+from poussetaches.supervisor.loop import Supervisor
+from tests.supervisor.test_keeper import POLICY
+
+NOTHING: Any = None
+
+
+class Api:
+    """The children of a supervisor: one api, of which a test holds the other end."""
+
+    def __init__(self) -> None:
+        ours, self.theirs = socket.socketpair()
+        self.theirs.setblocking(False)
+        self.child = Child("api", 1, NOTHING, Peer(ours), 0.0, 0.0, ready=True)
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter([self.child])
+
+    def workers(self) -> list[Child]:
+        return []
+
+    def fill(self, now: float) -> list[Child]:
+        return []
+
+    silent = reap = fill
+
+    def has_arrived(self) -> bool:
+        try:
+            return bool(self.theirs.recv(65536))
+        except BlockingIOError:
+            return False
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    api = Api()
+    yield api
+    api.child.peer.close()
+    api.theirs.close()
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, api: Api) -> Iterator[Supervisor]:
+    queue = TaskQueue()
+    store, _ = Store.open(str(tmp_path), "always", queue, patience=0.0)
+    keeper = Keeper(queue, store, Clock(0.0), POLICY, slots=1, end_room=0)
+    with socket.socket() as signals:
+        children: Any = api
+        any_signals: Any = signals
+        supervisor = Supervisor(Config(), keeper, children, any_signals)
+        selector = supervisor._selector
+        selector.register(api.child.peer, selectors.EVENT_READ, api.child)
+        yield supervisor
+        selector.close()
+    store.close()
+
+
+def push(supervisor: Supervisor, api: Api) -> None:
+    supervisor._handlers.handle(api.child, Push(1, "a" * 32, b"spec", 0.0, ""))
+
+
+def test_an_answer_is_sent_after_the_commit(supervisor: Supervisor, api: Api) -> None:
+    push(supervisor, api)
+    assert not api.has_arrived()
+    supervisor._tick(0.0)
+    assert api.has_arrived()
+
+
+@pytest.mark.parametrize("stopping", [False, True])
+def test_an_answer_is_never_sent_if_the_commit_fails(
+    supervisor: Supervisor, api: Api, monkeypatch: pytest.MonkeyPatch, stopping: bool
+) -> None:
+    """Also not when a second signal, which must be heeded at once, came with it."""
+    push(supervisor, api)
+    if stopping:
+        supervisor._stop()
+
+    def fail() -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervisor._keeper, "commit", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            supervisor._tick(0.0)
+    assert not api.has_arrived()
