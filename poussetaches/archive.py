@@ -19,8 +19,14 @@ from poussetaches.channel.messages import seal, unseal
 from poussetaches.errors import InvalidInput
 from poussetaches.model.rules import Rules
 from poussetaches.model.target import parse_target
-from poussetaches.model.task import NO_ANSWER, Schedule, Spec, State, Task
-from poussetaches.schema import FIRST_STATUS, LAST_STATUS, MOST_RETRIES, NANOSECONDS
+from poussetaches.model.task import NO_ANSWER, Schedule, Spec, State, Task, Terms
+from poussetaches.schema import (
+    FIRST_STATUS,
+    LAST_STATUS,
+    LONGEST_KEY,
+    MOST_RETRIES,
+    NANOSECONDS,
+)
 
 FORMAT = 1
 
@@ -31,6 +37,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=-1e11, le=1e11)]
 #: Of a task that has ended it may be one that nobody could push.
 Expected = Annotated[int, msgspec.Meta(ge=0, le=999)]
 Retries = Annotated[int, msgspec.Meta(ge=-1, le=MOST_RETRIES)]
+Key = Annotated[str, msgspec.Meta(max_length=LONGEST_KEY)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Status = Annotated[int, msgspec.Meta(ge=NO_ANSWER, le=999)]
 
@@ -87,6 +94,7 @@ class TaskLine(
     error_status: Status = 0
     error: bytes | None = None
     max_retries: Retries | None = None
+    key: Key = ""
 
 
 class AncestorFile(msgspec.Struct):
@@ -133,7 +141,7 @@ def schedule_line(schedule: Schedule) -> bytes:
         url=spec.url,
         payload=spec.payload,
         expected=spec.expected,
-        max_retries=schedule.max_retries,
+        max_retries=schedule.terms.max_retries,
     )
     return _encode(line) + b"\n"
 
@@ -155,7 +163,8 @@ def task_line(task: Task) -> bytes:
         last_run_at=task.last_run_at,
         error_status=task.error_status,
         error=task.error,
-        max_retries=task.max_retries,
+        max_retries=task.terms.max_retries,
+        key=task.terms.key,
     )
     return _encode(line) + b"\n"
 
@@ -178,7 +187,8 @@ def read_line(line: bytes, rules: Rules) -> Head | Schedule | Task:
         rules.check(given.schedule)
     if isinstance(given, ScheduleLine):
         _check_deliverable(given)
-        return Schedule(given.id, given.schedule, spec, given.max_retries)
+        terms = Terms(given.max_retries)
+        return Schedule(given.id, given.schedule, spec, terms)
     if given.state in LIVE:
         _check_deliverable(given)
     if given.state is State.CANCELLED:
@@ -197,7 +207,7 @@ def read_line(line: bytes, rules: Rules) -> Head | Schedule | Task:
         given.last_run_at,
         given.error_status,
         given.error,
-        given.max_retries,
+        Terms(given.max_retries, given.key),
     )
 
 

@@ -15,6 +15,7 @@ from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import Message
 from poussetaches.config import Config
 from poussetaches.errors import ChannelError, PousseTachesError
+from poussetaches.lifeline import die_with_parent
 from poussetaches.title import set_title
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ def run(role: str, begin: Begin, arguments: Sequence[str]) -> int:
     index, channel_fd, *fds = arguments
     # A child that has fallen silent gets SIGABRT, and this dumps its stacks.
     faulthandler.enable()
+    # Also if it hangs then, it holds neither port nor tasks. Should the supervisor have
+    # ended before this, the channel says so.
+    die_with_parent()
     try:
         channel = Channel(int(channel_fd))
         config = Config.from_wire(channel.configuration())

@@ -17,17 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poussetaches.errors import ConfigError
+from poussetaches.model.allowlist import AllowList
 from poussetaches.setting import (
     ADDRESS,
     DIRECTORY,
     HEADER,
     PREFIX,
     SWITCH,
+    TARGETS,
     TIMEZONE,
     Address,
     Setting,
     choice,
     duration,
+    or_word,
     setting,
     size,
     whole,
@@ -70,6 +73,9 @@ class Config:
     dump_interval: float = setting(
         "5m", duration(0.1), "Time between two dumps of the whole queue."
     )
+    allowed_targets: AllowList = setting(
+        "", TARGETS, "Networks and hosts that may be pushed to; empty: any."
+    )
     timeout: float = setting("10m", duration(0.01), "Total deadline of one attempt.")
     drain_timeout: float = setting(
         "30s", duration(0), "How long a stop waits for attempts in flight."
@@ -83,11 +89,39 @@ class Config:
     max_body: int = setting(
         "8M", size(1024, 64 * 1024**2), "Largest HTTP request body accepted."
     )
+    max_payload: int = setting(
+        "4M", size(0, 64 * 1024**2), "Largest payload of one task, decoded."
+    )
     max_response: int = setting(
         "16K", size(0, 64 * 1024**2), "How much of a target's answer is kept."
     )
+    max_tasks: int | None = setting(
+        "unlimited",
+        or_word("unlimited", whole(1, 10**12)),
+        "Live tasks; a push beyond them is refused for the time being.",
+    )
+    max_memory: int | None = setting(
+        "auto",
+        or_word("auto", size(1024**2, 1024**5)),
+        "Memory that tasks may fill; auto: half of what there is.",
+    )
+    key_ttl: float = setting(
+        "24h",
+        duration(0, 366 * 24 * 3600),
+        "How long the key of a push is known after its task has ended.",
+    )
     retain_succeeded: int = setting(
         "1000", whole(0, 100_000_000), "Succeeded tasks kept for inspection."
+    )
+    retain_dead: int | None = setting(
+        "unlimited",
+        or_word("unlimited", whole(0, 10**12)),
+        "Dead tasks kept, the oldest are forgotten beyond that.",
+    )
+    retain_dead_for: float | None = setting(
+        "unlimited",
+        or_word("unlimited", duration(1, 10 * 366 * 24 * 3600)),
+        "How long a dead task is kept.",
     )
     schedule_timezone: str = setting(
         "", TIMEZONE, "Zone of schedules that name none; empty: the machine's."

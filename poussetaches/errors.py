@@ -68,6 +68,12 @@ class StoreFull(Unavailable):
     code = "store_full"
 
 
+class QueueFull(Unavailable):
+    """The queue may hold no further task; what was accepted is safe."""
+
+    code = "queue_full"
+
+
 class ConfigError(PousseTachesError):
     """A setting, or two together, that make no sense."""
 

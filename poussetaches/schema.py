@@ -16,11 +16,11 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from poussetaches.errors import InvalidInput
+from poussetaches.errors import InvalidInput, TooLarge
 from poussetaches.model.rules import Rules
 from poussetaches.model.schedule import schedule_id
 from poussetaches.model.target import parse_target
-from poussetaches.model.task import Spec
+from poussetaches.model.task import PLAIN, Spec, Terms
 
 #: A delay of a hundred years either way is a mistake; minutes.
 LONGEST_DELAY = 100 * 366 * 24 * 60
@@ -32,6 +32,9 @@ MOST_RETRIES = 1_000_000
 FIRST_STATUS, LAST_STATUS = 200, 599
 
 NANOSECONDS = 1_000_000_000
+
+#: Characters. A key is kept in memory for as long as it is known.
+LONGEST_KEY = 255
 
 
 class PushBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,6 +52,10 @@ class PushBody(msgspec.Struct, forbid_unknown_fields=True):
     countdown: float | None = None
     #: How many attempts may follow the first one, -1: any number; null: the backoff's.
     max_retries: Annotated[int, msgspec.Meta(ge=-1, le=MOST_RETRIES)] | None = None
+    #: The same key again is the same task.
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_KEY)] | None = (
+        None
+    )
 
 
 class PushRequest(NamedTuple):
@@ -60,7 +67,7 @@ class PushRequest(NamedTuple):
     #: Seconds.
     delay: float
     schedule: str
-    max_retries: int | None = None
+    terms: Terms = PLAIN
 
 
 class TaskView(NamedTuple):
@@ -84,11 +91,20 @@ _decode_push = msgspec.json.Decoder(PushBody).decode
 _checked_target = lru_cache(maxsize=4096)(parse_target)
 
 
-def parse_push(body: bytes, rules: Rules) -> PushRequest:
-    """What ``POST /`` asks for. Raises InvalidInput naming the field and the reason."""
+def parse_push(
+    body: bytes, rules: Rules, max_payload: int | None = None
+) -> PushRequest:
+    """What ``POST /`` asks for. Raises InvalidInput naming the field and the reason.
+
+    ``max_payload``: bytes that a payload may have; None: any number.
+    """
     given = _read_push(body)
     _checked_target(given.url)
     payload = _payload(given.payload)
+    if payload is not None and max_payload is not None and len(payload) > max_payload:
+        raise TooLarge(
+            f"payload: {len(payload)} bytes, more than {max_payload}", field="payload"
+        )
     spec = Spec(given.url, payload, _expected(given.expected))
     delay = _delay(given.delay or 0, given.countdown)
     schedule = given.schedule or ""
@@ -97,7 +113,8 @@ def parse_push(body: bytes, rules: Rules) -> PushRequest:
         id = schedule_id(given.url, payload, schedule)
     else:
         id = os.urandom(16).hex()
-    return PushRequest(id, spec, delay, schedule, given.max_retries)
+    terms = Terms(given.max_retries, _key(given.key, schedule))
+    return PushRequest(id, spec, delay, schedule, terms)
 
 
 def task_json(task: TaskView) -> dict[str, Any]:
@@ -198,6 +215,15 @@ def _expected(given: int | None) -> int:
             field="expected",
         )
     return expected
+
+
+def _key(given: str | None, schedule: str) -> str:
+    if given and schedule:
+        raise InvalidInput(
+            "key: a schedule needs none, pushing the same one again changes nothing",
+            field="key",
+        )
+    return given or ""
 
 
 def _delay(minutes: int, seconds: float | None) -> float:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from poussetaches.errors import ConfigError
+from poussetaches.model.allowlist import AllowList
 
 #: What every setting's environment variable starts with.
 PREFIX = "POUSSETACHES_"
@@ -147,6 +148,18 @@ def choice(*names: str) -> Kind:
     return Kind(parse, str, "|".join(names))
 
 
+def or_word(word: str, kind: Kind) -> Kind:
+    """What ``kind`` takes, or ``word``, which stands for None."""
+
+    def parse(text: str) -> Any:
+        return None if text.lower() == word else kind.parse(text)
+
+    def show(value: Any) -> str:
+        return word if value is None else kind.show(value)
+
+    return Kind(parse, show, f"{word}|{kind.metavar}")
+
+
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _BYTES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
@@ -221,5 +234,7 @@ ADDRESS = Kind(_parse_address, str, "HOST:PORT")
 DIRECTORY = Kind(_parse_directory, str, "DIRECTORY")
 #: Text that can stand in an HTTP header.
 HEADER = Kind(_parse_header, str, "TEXT")
+#: Networks and hosts.
+TARGETS = Kind(AllowList.parse, str, "TARGETS")
 #: A name of the IANA database, or empty for the machine's own zone.
 TIMEZONE = Kind(_parse_timezone, str, "ZONE")

@@ -23,8 +23,10 @@ MAY_IMPORT = {
     "log": "",
     "title": "",
     "usage": "",
-    "setting": "errors",
-    "config": "setting errors",
+    "lifeline": "",
+    # A list of targets is read by what it is later applied with.
+    "setting": "model errors",
+    "config": "setting model errors",
     # What a task is. The public names of its fields are the business of schema alone.
     "model": "errors",
     "schema": "model errors",
@@ -41,11 +43,11 @@ MAY_IMPORT = {
     "channel.server": "channel.messages channel.frames model errors log",
     "channel.client": "channel.messages channel.frames model errors log usage",
     "supervisor": "store channel.server channel.messages channel.frames model config"
-    " setting log usage errors",
+    " setting log usage lifeline errors",
     # The children know the supervisor by the channel only, and each other not at all.
     "api": "child schema channel.client channel.messages model config log errors",
     "worker": "child schema channel.client channel.messages model config log errors",
-    "child": "channel.client channel.messages config log title errors",
+    "child": "channel.client channel.messages config log lifeline title errors",
     # What applications import: no server code.
     "client": "schema model errors",
     "cli": "supervisor store store.interchange store.adoption schema client model"

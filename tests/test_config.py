@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from poussetaches.config import OTHER_VARIABLES, SECTION, SETTINGS, Config
 from poussetaches.errors import ConfigError
+from poussetaches.model.allowlist import AllowList
 from poussetaches.setting import Address
 
 MANUAL = Path(__file__).parents[1] / "conf" / "poussetaches.ini"
@@ -104,6 +105,8 @@ def test_a_setting_has_one_name_in_three_places() -> None:
         ("auth_key", "50%; #=:[x]", "50%; #=:[x]"),
         ("schedule_timezone", "Europe/Paris", "Europe/Paris"),
         ("schedule_timezone", "", ""),
+        ("allowed_targets", "", AllowList()),
+        ("allowed_targets", "*.b.example, a", AllowList((), ("a",), (".b.example",))),
     ],
 )
 def test_accepted_in_each_of_the_three_places(
@@ -152,6 +155,10 @@ def test_accepted_in_each_of_the_three_places(
         ("schedule_timezone", "Paris/Europe", "is not a time zone, such as Europe/P"),
         ("schedule_timezone", "../../etc/passwd", "is not a time zone, such as Euro"),
         ("schedule_timezone", "Europe", "is not a time zone, such as Europe/Paris"),
+        ("allowed_targets", "10.0.0.0/8, a/33", 'has "a/33", which is no network, suc'),
+        ("allowed_targets", "10.1.0.0/8", "write 10.0.0.0/8 or 10.1.0.0"),
+        ("allowed_targets", "ok, not~ok", 'has "not~ok", which is neither a network ('),
+        ("allowed_targets", "127.1", "write it as one (127.0.0.1)"),
     ],
 )
 def test_refused_with_one_sentence(name: str, text: str, end: str) -> None:
@@ -307,8 +314,15 @@ texts = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
         drain_timeout=st.integers(0, 2_592_000 * 10**6).map(lambda n: n / 10**6),
         start_paused=st.booleans(),
         max_body=st.integers(1024, 64 * 1024**2),
+        max_payload=st.integers(0, 64 * 1024**2),
         retain_succeeded=st.integers(0, 10**8),
+        max_tasks=st.none() | st.integers(1, 10**12),
+        max_memory=st.none() | st.integers(1024**2, 1024**5),
+        retain_dead_for=st.none() | st.integers(10**6, 10**12).map(lambda n: n / 10**6),
         schedule_timezone=st.sampled_from(["", "Europe/Paris"]),
+        allowed_targets=st.lists(
+            st.sampled_from(["10.0.0.0/8", "::1", "fd00::/8", "a", "*.b.example"])
+        ).map(lambda entries: AllowList.parse(" ".join(entries))),
     )
 )
 def test_the_wire_gives_back_the_same_config(config: Config) -> None:

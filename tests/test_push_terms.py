@@ -40,11 +40,11 @@ def test_countdown_is_the_delay_in_seconds(body: dict[str, Any], delay: float) -
 
 @pytest.mark.parametrize("given", [-1, 0, 1, 10, 1_000_000, None])
 def test_max_retries_is_taken_as_it_is(given: int | None) -> None:
-    assert parse({"max_retries": given}).max_retries == given
+    assert parse({"max_retries": given}).terms.max_retries == given
 
 
 def test_without_max_retries_the_policy_decides() -> None:
-    assert parse({}).max_retries is None
+    assert parse({}).terms.max_retries is None
 
 
 @pytest.mark.parametrize(

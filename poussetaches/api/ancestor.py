@@ -7,6 +7,7 @@ Beyond it: errors have a body, lists have ``total``, ``limit`` and ``cursor``, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from io import BytesIO
 
 from bottle import HTTPResponse, request
 
@@ -29,11 +30,11 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         return HTTPResponse(encode(gateway.status()), 200, JSON)
 
     def push() -> HTTPResponse:
-        # The server has read the body and knows its length (bottle: -1 for none).
-        body = request.environ["wsgi.input"].read(max(0, request.content_length))
-        id = gateway.push(parse_push(body, gateway.rules))
+        asked = parse_push(_body(), gateway.rules, gateway.max_payload)
+        id = gateway.push(asked)
+        status = 201 if id == asked.id else 200
         # The name as Go spells it on the wire.
-        return HTTPResponse(b"", 201, {"Poussetaches-Task-Id": id})
+        return HTTPResponse(b"", status, {"Poussetaches-Task-Id": id})
 
     def pause() -> HTTPResponse:
         gateway.pause()
@@ -69,6 +70,16 @@ def routes(gateway: Gateway) -> Iterator[Route]:
     yield "DELETE", "/cron", drop_schedules
     yield "POST", "/pause", pause
     yield "POST", "/resume", resume
+
+
+def _body() -> bytes:
+    """The body of this request, kept by nobody else: what is made of it may have to
+    wait, and memory would hold both."""
+    environ = request.environ
+    # The server has read it and knows its length (bottle: -1 for none).
+    body: bytes = environ["wsgi.input"].read(max(0, request.content_length))
+    environ["wsgi.input"] = BytesIO()
+    return body
 
 
 def _limit(given: str | None) -> int:

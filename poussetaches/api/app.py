@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 
 from bottle import Bottle, HTTPError, HTTPResponse, request
 
-from poussetaches.api import ancestor, native
+from poussetaches.api import ancestor, health, native
 from poussetaches.api.gateway import Gateway
+from poussetaches.api.health import Health
 from poussetaches.errors import (
     InvalidInput,
     MethodNotAllowed,
@@ -36,11 +37,15 @@ STATUSES: tuple[tuple[type[PousseTachesError], int], ...] = (
 )
 
 
-def make_app(gateway: Gateway) -> Bottle:
+def make_app(gateway: Gateway, vitals: Health) -> Bottle:
     """Every surface under one port."""
     app = Bottle()
-    for surface in (ancestor, native):
-        for method, path, view in surface.routes(gateway):
+    for routes in (
+        ancestor.routes(gateway),
+        native.routes(gateway),
+        health.routes(vitals),
+    ):
+        for method, path, view in routes:
             app.route(path, method=method, callback=_answering(view))
     app.default_error_handler = _error_page
     app.add_hook("before_request", _refuse_path_that_is_no_text)

@@ -18,17 +18,23 @@ PAGES_AT_ONCE = 2
 class Gateway:
     """Every method raises what the supervisor says no with (a PousseTachesError)."""
 
-    def __init__(self, channel: Channel, rules: Rules) -> None:
+    def __init__(self, channel: Channel, rules: Rules, *, max_payload: int) -> None:
         self._channel = channel
         # Pages are long, and wait in the supervisor's memory until they are sent.
         self._pages = BoundedSemaphore(PAGES_AT_ONCE)
         #: The reader of schedules, for those who must refuse one early.
         self.rules = rules
+        #: Bytes that the payload of a task may have, for the same.
+        self.max_payload = max_payload
 
     def push(self, request: PushRequest) -> str:
-        """Submit a task; returns its id when it is on disk."""
-        id, spec, delay, schedule, max_retries = request
-        answered: str = self._channel.push(id, seal(spec), delay, schedule, max_retries)
+        """Submit a task; returns its id when it is on disk.
+
+        Another id than that of ``request`` is that of the task that was pushed with the
+        same key before.
+        """
+        id, spec, delay, schedule, terms = request
+        answered: str = self._channel.push(id, seal(spec), delay, schedule, terms)
         return answered
 
     def status(self) -> dict[str, Any]:

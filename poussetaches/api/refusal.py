@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from poussetaches.errors import InvalidInput, PousseTachesError, TooLarge, TooSlow
+from poussetaches.errors import (
+    InvalidInput,
+    PousseTachesError,
+    TooLarge,
+    TooSlow,
+    Unavailable,
+)
 
 
 class Refused(Exception):
@@ -50,6 +56,16 @@ def failed() -> Refused:
 
 def not_implemented(message: str) -> Refused:
     return Refused("501 Not Implemented", InvalidInput(message))
+
+
+def no_room() -> Refused:
+    message = "Too many large requests are under way."
+    return Refused("503 Service Unavailable", Unavailable(message))
+
+
+def too_many_connections() -> Refused:
+    message = "Too many connections are open."
+    return Refused("503 Service Unavailable", Unavailable(message))
 
 
 def other_version() -> Refused:

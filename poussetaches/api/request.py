@@ -20,12 +20,14 @@ from httptools import (
     HttpRequestParser,
 )
 
+from poussetaches.api.budget import Budget
 from poussetaches.api.environ import fill_environ
 from poussetaches.api.refusal import (
     Refused,
     bad_request,
     body_too_large,
     head_too_large,
+    no_room,
     not_implemented,
     unexpected,
 )
@@ -50,8 +52,11 @@ class Limits:
     max_headers: int = 100
     #: Bytes of request line and headers together.
     max_header_bytes: int = 65536
-    #: Connections open at once; more wait in the listener's backlog.
+    #: Connections open at once: one more takes the place of an idle one, or is refused.
     max_connections: int = 10000
+    #: Bytes that all requests being read or handled, and all answers being sent, may
+    #: have in memory. What the application makes of a body comes on top.
+    max_held: int = 64 * 1024 * 1024
 
 
 class Phase(enum.Enum):
@@ -69,20 +74,29 @@ class Request(NamedTuple):
     environ: WSGIEnvironment
     #: Whether the client lets the connection live on.
     keep_alive: bool
+    #: Bytes of the body.
+    size: int
+
+
+#: A parser that knows nobody.
+_ENDED = HttpRequestParser(object())
 
 
 class RequestReader:
     """Reads the requests of one connection; the ``on_`` methods are for httptools."""
 
-    def __init__(self, base: WSGIEnvironment, limits: Limits) -> None:
+    def __init__(self, base: WSGIEnvironment, limits: Limits, budget: Budget) -> None:
         #: Where the bytes fed so far end.
         self.phase = Phase.IDLE
         #: Whether the client waits for "100 Continue" before it sends the body.
         self.expects_continue = False
         #: Why nothing more can be read, if so.
         self.refused: Refused | None = None
+        #: Bytes kept of the request that is not complete yet.
+        self.unfinished = 0
         self._base = base
         self._limits = limits
+        self._budget = budget
         self._parser = HttpRequestParser(self)
         self._complete: list[Request] = []
         #: Bytes fed since the parser last had something to tell: what it may be
@@ -92,7 +106,9 @@ class RequestReader:
         self._headers: list[tuple[bytes, bytes]] = []
         self._environ: WSGIEnvironment = {}
         self._has_body = False
-        self._body: list[bytes] = []
+        # Not a list of pieces: a hostile client makes them tiny, and each costs its
+        # own overhead.
+        self._body = BytesIO()
         self._body_size = 0
         self._upgrade = False
 
@@ -112,7 +128,18 @@ class RequestReader:
             # Blank lines, which llhttp skips: they count as the start of a request,
             # or they could keep a connection open for ever.
             self.phase = Phase.HEAD
+        in_head = self.phase is Phase.HEAD
+        self.unfinished = self._hoard if in_head else self._body_size
+        self._complete = []
         return complete
+
+    def end(self) -> None:
+        """Let go of everything. Nothing can be fed any more."""
+        # We and the parser know each other: nobody else would part us for a long time.
+        self._parser = _ENDED
+        self._body = BytesIO()
+        self._headers = []
+        self._environ = {}
 
     def _parse(self, data: bytes) -> bytes:
         """Let llhttp read; what it must be given next, if anything."""
@@ -168,8 +195,6 @@ class RequestReader:
         )
         self._check_framing(environ)
         self._upgrade = "HTTP_UPGRADE" in environ and parser.should_upgrade()
-        self._body = []
-        self._body_size = 0
         self._hoard = 0
         self.phase = Phase.BODY
 
@@ -199,6 +224,8 @@ class RequestReader:
             len(length) > 18 or int(length) > self._limits.max_body
         ):
             raise body_too_large(self._limits.max_body)
+        elif length is not None and not self._budget.has_room(int(length)):
+            raise no_room()
         expect = environ.get("HTTP_EXPECT")
         # A client of HTTP/1.0 cannot mean it.
         if expect is not None and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
@@ -212,7 +239,7 @@ class RequestReader:
         self._body_size += len(piece)
         if self._body_size > self._limits.max_body:
             raise body_too_large(self._limits.max_body)
-        self._body.append(piece)
+        self._body.write(piece)
 
     def on_message_complete(self) -> None:
         if self._upgrade:
@@ -220,9 +247,18 @@ class RequestReader:
         environ = self._environ
         if self._has_body:
             environ["CONTENT_LENGTH"] = str(self._body_size)
-        environ["wsgi.input"] = BytesIO(b"".join(self._body))
-        self._body = []
-        self._complete.append(Request(environ, self._parser.should_keep_alive()))
+        body, size = self._body, self._body_size
+        body.seek(0)
+        # Cuts off what was allocated ahead; so reading it all makes no copy.
+        body.getvalue()
+        environ["wsgi.input"] = body
+        keep_alive = self._parser.should_keep_alive()
+        self._complete.append(Request(environ, keep_alive, size))
+        # An idle connection keeps nothing of its last request.
+        self._headers = []
+        self._environ = {}
+        self._body = BytesIO()
+        self._body_size = 0
         self._hoard = 0
         self.expects_continue = False
         self.phase = Phase.IDLE

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
+import time
 from collections.abc import Callable, Sequence
 
 import gevent
 
 from poussetaches.api.app import error_json, make_app
 from poussetaches.api.gateway import Gateway
+from poussetaches.api.health import Health
 from poussetaches.api.request import Limits
 from poussetaches.api.server import Server
 from poussetaches.channel.client import Channel
-from poussetaches.channel.messages import Message, Stop
+from poussetaches.channel.messages import Message, Pulse, Stop
 from poussetaches.config import Config
 from poussetaches.errors import ChannelError
 from poussetaches.model.rules import Rules
@@ -22,10 +25,21 @@ from poussetaches.model.rules import Rules
 STOP_TIMEOUT = 3.0
 
 
-def _most_connections() -> int:
-    """As many as there are descriptors for, and some to spare for everything else."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(1, min(10_000, files - 64))
+#: Descriptors left for everything but connections.
+SPARE = 16
+#: Large bodies that there is room for at the same time, and room for small ones.
+LARGE_BODIES = 8
+LEAST_ROOM = 64 * 1024 * 1024
+
+
+def _limits(config: Config) -> Limits:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_now = len(os.listdir("/proc/self/fd"))
+    return Limits(
+        max_body=config.max_body,
+        max_connections=max(1, min(10_000, most - open_now - SPARE)),
+        max_held=max(LEAST_ROOM, LARGE_BODIES * config.max_body),
+    )
 
 
 def begin(
@@ -33,11 +47,13 @@ def begin(
 ) -> Callable[[Message], None]:
     """Start the server, tell the supervisor, and return who takes its messages."""
     (listener_fd,) = fds
-    gateway = Gateway(channel, Rules(config.schedule_timezone))
+    rules = Rules(config.schedule_timezone)
+    gateway = Gateway(channel, rules, max_payload=config.max_payload)
+    health = Health(config.heartbeat_timeout, time.monotonic())
     server = Server(
         socket.socket(fileno=listener_fd),
-        make_app(gateway),
-        Limits(max_body=config.max_body, max_connections=_most_connections()),
+        make_app(gateway, health),
+        _limits(config),
         render=error_json,
     )
     server.start()
@@ -47,10 +63,13 @@ def begin(
         channel.hang_up()
 
     def handle(message: Message) -> None:
-        if not isinstance(message, Stop):
+        if isinstance(message, Pulse):
+            health.hear(message, time.monotonic())
+        elif isinstance(message, Stop):
+            # The replies to what is under way come through the caller of this function.
+            gevent.spawn(leave)
+        else:
             raise ChannelError(f"{type(message).__name__} is not for an api")
-        # The replies to what is under way come through the caller of this function.
-        gevent.spawn(leave)
 
-    channel.ready(0, silence=config.heartbeat_timeout)
+    channel.ready(0, silence=config.heartbeat_timeout, gauges=server.gauges)
     return handle

@@ -13,6 +13,7 @@ The conversation::
       │ ◄───────────────────────── Configure ────┤  once, first
       ├──── Ready (slots) | CannotStart ───────► │  once
       ├──── Heartbeat ─────────────────────────► │  every few seconds, whatever happens
+      │ ◄──────────────────────────────── Pulse ─┤  api: the answer; and when it matters
       │                                          │
       ├──── Push | Call (number) ──────────────► │  api: asks
       │ ◄──────────────────────── Reply (number) ┤  answered when it is on disk

@@ -5,6 +5,7 @@ Runs in every child (see ``child.py``).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,10 +30,15 @@ from poussetaches.channel.messages import (
     pack,
 )
 from poussetaches.errors import ChannelError, PousseTachesError, Unavailable
+from poussetaches.model.task import PLAIN, Terms
 
 READ_SIZE = 256 * 1024
 #: Heartbeats in the time after which a silent child is taken for dead.
 BEATS = 4
+#: How long an answer of the supervisor is waited for, seconds.
+PATIENCE = 30.0
+#: Bytes that may wait to be sent before nothing more is asked.
+MOST_UNSENT = 64 * 1024 * 1024
 
 #: What a Reply's error becomes again on this side, by its code. A store that cannot be
 #: used answers nobody.
@@ -54,10 +60,14 @@ class Channel:
         self._unread: list[Message] = []
         #: Packed where they are sent: what cannot be is the trouble of who sends it.
         self._outbox: list[bytes] = []
+        self._unsent = 0
         self._wake = Event()
         self._sending = BoundedSemaphore(1)
-        self._calls: dict[int, AsyncResult[Any]] = {}
+        #: Who waits for which reply, and until when (monotonic). All wait equally long,
+        #: so they stand in the order of their ends.
+        self._calls: dict[int, tuple[AsyncResult[Any], float]] = {}
         self._numbers = 0
+        self._sweeper: gevent.Greenlet[[], None] | None = None
         #: Whether ``serve`` has seen the end of the channel.
         self._ended = False
 
@@ -76,15 +86,21 @@ class Channel:
         """Say that this child never will work. The caller then leaves."""
         self._sock.sendall(encode([CannotStart(reason)]))
 
-    def ready(self, slots: int, *, silence: float) -> None:
+    def ready(
+        self,
+        slots: int,
+        *,
+        silence: float,
+        gauges: Callable[[], dict[str, int]] = dict,
+    ) -> None:
         """Say that this child works from now on, and give signs of life.
 
         ``slots``: attempts it can make at once. ``silence``: seconds after which the
-        supervisor would take it for dead.
+        supervisor would take it for dead. ``gauges``: says how busy it is.
         """
         self.send(Ready(slots))
         gevent.spawn(self._write)
-        gevent.spawn(self._beat, silence / BEATS)
+        gevent.spawn(self._beat, silence / BEATS, gauges)
 
     # --- working ----------------------------------------------------------------------
 
@@ -104,7 +120,7 @@ class Channel:
                 self._receive()
         except ChannelError:
             self._ended = True
-            for result in self._calls.values():
+            for result, _ in self._calls.values():
                 result.set_exception(_gone())
 
     def send(self, message: Message) -> None:
@@ -112,7 +128,9 @@ class Channel:
 
         Raises ChannelError if it is too long.
         """
-        self._outbox.append(pack(message))
+        packed = pack(message)
+        self._outbox.append(packed)
+        self._unsent += len(packed)
         self._wake.set()
 
     def push(
@@ -121,14 +139,14 @@ class Channel:
         spec: bytes,
         delay: float,
         schedule: str,
-        max_retries: int | None = None,
+        terms: Terms = PLAIN,
     ) -> Any:
-        """Submit a task; returns when it is on disk. Raises a refusal."""
+        """Submit a task; returns when it is on disk. Raises as ``call``."""
         number = self._next_number()
-        return self._ask(Push(number, id, spec, delay, schedule, max_retries))
+        return self._ask(Push(number, id, spec, delay, schedule, terms))
 
     def call(self, verb: str, **arguments: Any) -> Any:
-        """Ask the supervisor. Raises what it says, or Unavailable if it is gone."""
+        """Ask the supervisor. Raises what it says, or Unavailable if it does not."""
         return self._ask(Call(self._next_number(), verb, arguments))
 
     def hang_up(self) -> None:
@@ -149,8 +167,12 @@ class Channel:
     def _ask(self, question: Push | Call) -> Any:
         if self._ended:
             raise _gone()
+        if self._unsent > MOST_UNSENT:
+            raise Unavailable("the supervisor is held up; nothing was asked of it")
+        if self._sweeper is None:
+            self._sweeper = gevent.spawn(self._sweep)
         result: AsyncResult[Any] = AsyncResult()
-        self._calls[question.number] = result
+        self._calls[question.number] = result, time.monotonic() + PATIENCE
         try:
             self.send(question)
             return result.get()
@@ -158,9 +180,10 @@ class Channel:
             self._calls.pop(question.number, None)
 
     def _resolve(self, reply: Reply) -> None:
-        result = self._calls.pop(reply.number, None)
-        if result is None:
-            return  # the caller was killed while it waited
+        call = self._calls.pop(reply.number, None)
+        if call is None:
+            return  # the caller was killed while it waited, or has given up
+        result, _ = call
         if reply.error is None:
             result.set(reply.value)
             return
@@ -170,6 +193,18 @@ class Channel:
             result.set_exception(kind(sentence, retry_after=retry_after))
         else:
             result.set_exception(kind(sentence, field=field))
+
+    def _sweep(self) -> None:
+        """Give up on answers that do not come; one timer for all of them."""
+        while True:
+            now = time.monotonic()
+            pause = PATIENCE
+            for result, end in self._calls.values():
+                if end > now:
+                    pause = end - now
+                    break
+                result.set_exception(_silent())
+            gevent.sleep(pause)
 
     def _receive(self) -> None:
         try:
@@ -196,12 +231,20 @@ class Channel:
         with self._sending:
             if self._outbox:
                 packed, self._outbox = self._outbox, []
+                self._unsent = 0
                 self._sock.sendall(join_frames(packed))
 
-    def _beat(self, interval: float) -> None:
+    def _beat(self, interval: float, gauges: Callable[[], dict[str, int]]) -> None:
         while True:
-            self.send(Heartbeat(usage.memory(), usage.cpu()))
+            self.send(Heartbeat(usage.memory(), usage.cpu(), gauges()))
             gevent.sleep(interval)
+
+
+def _silent() -> Unavailable:
+    return Unavailable(
+        f"the supervisor did not answer within {PATIENCE:g} s;"
+        " what was asked of it may or may not have happened"
+    )
 
 
 def _gone() -> Unavailable:

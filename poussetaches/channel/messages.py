@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from poussetaches.channel import frames
 from poussetaches.errors import ChannelError
-from poussetaches.model.task import Spec
+from poussetaches.model.task import PLAIN, Spec, Terms
 
 
 class Configure(NamedTuple):
@@ -36,6 +36,8 @@ class Heartbeat(NamedTuple):
     memory: int
     #: Processor time used so far, seconds.
     cpu: float
+    #: How busy it is, in numbers by name.
+    gauges: dict[str, Any]
 
 
 class Push(NamedTuple):
@@ -47,7 +49,7 @@ class Push(NamedTuple):
     spec: bytes
     delay: float
     schedule: str
-    max_retries: int | None = None
+    terms: Terms = PLAIN
 
 
 class Call(NamedTuple):
@@ -86,11 +88,26 @@ class Ended(NamedTuple):
     status: int
     error: bytes
     #: How long the attempt took, seconds.
-    duration: float
+    duration: float = 0.0
+    #: Two more of those fields.
+    final: bool = False
+    retry_after: float = 0.0
 
 
 class Stop(NamedTuple):
     """supervisor -> child: leave now (an api: after answering what it has begun)."""
+
+
+class Pulse(NamedTuple):
+    """supervisor -> api: it lives; the answer to a heartbeat, and to be heard at once
+    when it has begun or stops to serve."""
+
+    #: The short answer to how the service is.
+    status: dict[str, Any]
+    #: Sentences: why work that is due does not move; none if it does.
+    complaints: Sequence[str]
+    #: Sentences: why pushes had better go elsewhere; none if they may come.
+    obstacles: Sequence[str]
 
 
 Message = (
@@ -104,6 +121,7 @@ Message = (
     | Lease
     | Ended
     | Stop
+    | Pulse
 )
 
 KINDS: dict[int, type[Message]] = {
@@ -117,6 +135,7 @@ KINDS: dict[int, type[Message]] = {
     7: Lease,
     8: Ended,
     9: Stop,
+    10: Pulse,
 }
 CODES = {kind: code for code, kind in KINDS.items()}
 
@@ -128,7 +147,9 @@ def _types(hint: Any) -> tuple[type, ...]:
     if isinstance(hint, UnionType):
         return tuple(kind for part in get_args(hint) for kind in _types(part))
     plain = get_origin(hint) or hint
-    return {float: (float, int), Sequence: (list,)}.get(plain, (plain,))
+    return {float: (float, int), Sequence: (list,), Terms: (list, Terms)}.get(
+        plain, (plain,)
+    )
 
 
 #: For each kind of message, what each of its fields may hold: a child that sends
@@ -137,6 +158,8 @@ TYPES: dict[type[Message], list[tuple[type, ...]]] = {
     kind: [_types(hint) for hint in get_type_hints(kind).values()]
     for kind in KINDS.values()
 }
+
+TERMS_TYPES = [_types(hint) for hint in get_type_hints(Terms).values()]
 
 
 def pack(message: Message) -> bytes:
@@ -168,10 +191,18 @@ class MessageReader:
 def _message(array: Sequence[Any]) -> Message:
     kind = KINDS[array[0]]
     message = kind(*array[1:])
-    for value, types in zip(message, TYPES[kind], strict=True):
-        if not isinstance(value, types) or value != value:  # NaN equals nothing
-            raise TypeError(f"{kind.__name__} with {value!r:.50}")
+    _check(message, TYPES[kind])
+    if isinstance(message, Push):
+        terms = Terms(*message.terms)
+        _check(terms, TERMS_TYPES)
+        return message._replace(terms=terms)
     return message
+
+
+def _check(given: tuple[Any, ...], kinds: Sequence[tuple[type, ...]]) -> None:
+    for value, types in zip(given, kinds, strict=True):
+        if not isinstance(value, types) or value != value:  # NaN equals nothing
+            raise TypeError(f"{type(given).__name__} with {value!r:.50}")
 
 
 def seal(spec: Spec) -> bytes:

@@ -30,6 +30,8 @@ def inspection(found: Inspection, owner: str | None) -> Iterator[str]:
             yield f"    and at {len(file.damages) - GAPS} more places"
     for name in found.unfinished:
         yield f"  {name:<24} unfinished: it goes at the next start"
+    for name in found.kept:
+        yield f"  {name:<24} what a start has cut off: may be removed"
     for name in found.others:
         yield f"  {name:<24} not of the store"
     if found.queue is not None:

@@ -36,6 +36,7 @@ SHOWN = 50
     type=int,
     help="Attempts that may follow the first one; -1: any number. [default: 10]",
 )
+@click.option("--key", help="The same key again is the same task.")
 def push(
     url: str,
     target: str,
@@ -45,6 +46,7 @@ def push(
     delay: int,
     countdown: float | None,
     max_retries: int | None,
+    key: str | None,
 ) -> None:
     """Push a task: PAYLOAD to the URL TARGET. Prints the task's id.
 
@@ -60,6 +62,7 @@ def push(
         "delay": delay,
         "countdown": countdown,
         "max_retries": max_retries,
+        "key": key,
     }
     if payload is not None:
         data = sys.stdin.buffer.read() if payload == "-" else payload.encode()

@@ -28,7 +28,7 @@ from poussetaches.model.events import (
 )
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import NO_ANSWER, State, Task
+from poussetaches.model.task import NO_ANSWER, PLAIN, State, Task, Terms
 
 
 class Submission(NamedTuple):
@@ -42,8 +42,7 @@ class Submission(NamedTuple):
     delay: float = 0.0
     #: The text of the schedule, "" for a task that runs once.
     schedule: str = ""
-    #: How many attempts may follow the first one, or FOR_EVER; None: the backoff's.
-    max_retries: int | None = None
+    terms: Terms = PLAIN
 
 
 class Outcome(NamedTuple):
@@ -55,6 +54,10 @@ class Outcome(NamedTuple):
     status: int
     #: The answer's body up to a cap, or the words of the transport error.
     error: bytes
+    #: No further attempt could end otherwise.
+    final: bool = False
+    #: Seconds for which the target asked to be left alone; 0.0 if it did not.
+    retry_after: float = 0.0
 
 
 class Policy(NamedTuple):
@@ -68,12 +71,12 @@ def push(
     queue: TaskQueue, submission: Submission, now: float, policy: Policy
 ) -> list[Event]:
     """Accept a push. A schedule that exists already is left as it is: no events."""
-    id, spec, delay, schedule, max_retries = submission
+    id, spec, delay, schedule, terms = submission
     if not schedule:
-        return [Pushed(id, now, now + delay, spec, max_retries)]
+        return [Pushed(id, now, now + delay, spec, terms)]
     if id in queue.schedules:
         return []
-    events: list[Event] = [Scheduled(id, now, schedule, spec, max_retries)]
+    events: list[Event] = [Scheduled(id, now, schedule, spec, terms)]
     if id not in queue.tasks:
         ahead = slots_ahead(queue, schedule, policy)
         slot = policy.rules.first(schedule, now + ahead + delay)
@@ -99,26 +102,33 @@ def conclude(
     draw: float,
     policy: Policy,
 ) -> list[Event]:
-    """An attempt has ended: done, another attempt later, or dead."""
+    """An attempt has ended: done, another attempt later, or dead.
+
+    A target may ask for a longer wait than the backoff's, never for a shorter one, and
+    that changes nothing about how many attempts there are.
+    """
     if outcome.ok:
         done = Succeeded(task.id, now, task.attempts, outcome.status)
         return [done, *_recur(queue, task, now, policy)]
-    wait = policy.backoff.wait(task.attempts, draw, task.max_retries)
+    wait = policy.backoff.wait(task.attempts, draw, task.terms.max_retries)
+    if wait is not None:
+        wait = None if outcome.final else max(wait, outcome.retry_after)
     return _fail(queue, task, outcome, now, wait, policy)
 
 
 def lose(
-    queue: TaskQueue, task: Task, reason: str, now: float, policy: Policy
+    queue: TaskQueue, task: Task, reason: str, now: float, draw: float, policy: Policy
 ) -> list[Event]:
     """A worker is gone and nobody knows what its attempt brought.
 
-    The attempt counts, so that a task that kills its workers dies in the end; the next
-    one need not wait, because the target did nothing wrong. Only a task that is allowed
-    more attempts than others waits then, or it would kill workers without a pause.
+    The attempt counts, so that a task that kills its workers dies in the end. After the
+    first one there is no wait, for the target did nothing wrong. Further ones wait as
+    after any failure, each for a time of its own: what happened to be in the worker
+    together with the culprit must not meet it again and again.
     """
     outcome = Outcome(False, NO_ANSWER, reason.encode())
-    wait = policy.backoff.wait(task.attempts, 0.5, task.max_retries)
-    if wait is not None and task.attempts < policy.backoff.max_attempts:
+    wait = policy.backoff.wait(task.attempts, draw, task.terms.max_retries)
+    if wait is not None and task.attempts == 1:
         wait = 0.0
     return _fail(queue, task, outcome, now, wait, policy)
 
@@ -160,12 +170,6 @@ def step_clock(
     return events
 
 
-def recover(queue: TaskQueue, now: float, policy: Policy) -> Iterator[list[Event]]:
-    """After a restart: the attempts that were under way are lost."""
-    for task in list(queue.leased.values()):
-        yield hand_back(queue, task, now, policy)
-
-
 def slots_ahead(queue: TaskQueue, schedule: str, policy: Policy) -> float:
     """How far the clock by which a schedule's slots are named is ahead of the timeline.
 
@@ -192,7 +196,7 @@ def _fail(
 ) -> list[Event]:
     if task.schedule and task.id not in queue.schedules:
         return [Cancelled(task.id, now)]
-    _, status, error = outcome
+    status, error = outcome.status, outcome.error
     if wait is not None:
         return [Failed(task.id, now, task.attempts, status, error, now + wait)]
     died = Died(task.id, now, task.attempts, status, error)

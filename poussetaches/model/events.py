@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from poussetaches.model.task import PLAIN, Terms
+
 
 class Pushed(NamedTuple):
     """An application pushed a task."""
@@ -22,8 +24,7 @@ class Pushed(NamedTuple):
     eta: float
     #: The sealed Spec.
     spec: bytes
-    #: How many attempts may follow the first one, or FOR_EVER; None: the backoff's.
-    max_retries: int | None = None
+    terms: Terms = PLAIN
 
 
 class Scheduled(NamedTuple):
@@ -34,7 +35,7 @@ class Scheduled(NamedTuple):
     text: str
     spec: bytes
     #: Of each of its runs.
-    max_retries: int | None = None
+    terms: Terms = PLAIN
 
 
 class Recurred(NamedTuple):
@@ -111,6 +112,13 @@ class Moved(NamedTuple):
     eta: float
 
 
+class Forgotten(NamedTuple):
+    """A dead letter was dropped: there are newer ones, or it was too old."""
+
+    id: str
+    at: float
+
+
 class Paused(NamedTuple):
     """Nothing is leased from now on."""
 
@@ -141,6 +149,7 @@ Event = (
     | Died
     | Cancelled
     | Moved
+    | Forgotten
     | Paused
     | Resumed
     | ClockStepped

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model.queue import Entry, TaskQueue
+from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import State, Task
+from poussetaches.model.turns import Entry
 
 #: A page ends after the task that brings its specs and errors to this many bytes.
 PAGE_BYTES = 1024 * 1024

@@ -11,9 +11,9 @@ part of the state, so that a restart continues the same timeline.
 
 from __future__ import annotations
 
-import heapq
+import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 from poussetaches.errors import IllegalEvent
@@ -23,6 +23,7 @@ from poussetaches.model.events import (
     Died,
     Event,
     Failed,
+    Forgotten,
     Leased,
     Moved,
     Paused,
@@ -33,14 +34,14 @@ from poussetaches.model.events import (
     Succeeded,
     Unscheduled,
 )
+from poussetaches.model.keys import EndedKey, Keys
 from poussetaches.model.lifecycle import next_state
-from poussetaches.model.task import Schedule, State, Task
+from poussetaches.model.task import Schedule, State, Task, Terms
+from poussetaches.model.turns import Entry, Turns
 
-#: A heap entry: eta, order, task. It is stale when the task has moved on.
-Entry = tuple[float, int, Task]
-
-#: Below this many stale heap entries it is not worth making the heap anew.
-STALE_ENTRIES_ALLOWED = 1000
+#: What a task takes in memory beside its spec and its error, bytes: measured, a heap
+#: entry and a place in the lists included.
+TASK_SIZE = 500
 
 
 @dataclass(slots=True)
@@ -54,9 +55,12 @@ class Counts:
 
 
 class TaskQueue:
-    """See the module. ``retain_succeeded``: how many of those to remember."""
+    """See the module. ``retain_succeeded``: how many of those to remember;
+    ``key_ttl``: for how long the key of a task is known after its end, seconds."""
 
-    def __init__(self, *, retain_succeeded: int = 1000) -> None:
+    def __init__(
+        self, *, retain_succeeded: int = 1000, key_ttl: float = math.inf
+    ) -> None:
         #: Live tasks (waiting or leased), by id.
         self.tasks: dict[str, Task] = {}
         #: Those of them that a worker holds.
@@ -65,6 +69,9 @@ class TaskQueue:
         #: The last that succeeded, and all dead ones: by id, in order of ending.
         self.succeeded: OrderedDict[str, Task] = OrderedDict()
         self.dead: dict[str, Task] = {}
+        self.keys = Keys(key_ttl)
+        #: What the tasks take in memory, bytes: an estimate.
+        self.size = 0
         self.counts = Counts()
         self.paused = False
         #: Wall clock minus timeline, seconds.
@@ -72,8 +79,7 @@ class TaskQueue:
         #: When the last event happened, on the timeline.
         self.latest = 0.0
         self.retain_succeeded = retain_succeeded
-        self._heap: list[Entry] = []
-        self._orders = 0
+        self._turns = Turns()
         self._mutators: dict[type[Event], Callable[..., None]] = {
             Pushed: self._pushed,
             Scheduled: self._scheduled,
@@ -85,6 +91,7 @@ class TaskQueue:
             Died: self._died,
             Cancelled: self._cancelled,
             Moved: self._moved,
+            Forgotten: self._forgotten,
             Paused: self._paused,
             Resumed: self._resumed,
             ClockStepped: self._clock_stepped,
@@ -97,19 +104,18 @@ class TaskQueue:
         """How many tasks wait (for their time, or for a free worker)."""
         return len(self.tasks) - len(self.leased)
 
+    @property
+    def memory(self) -> int:
+        """What tasks and keys take in memory, bytes: an estimate."""
+        return self.size + self.keys.size
+
     def next_waiting(self) -> Task | None:
         """The waiting task whose turn is next, due or not; None if none waits."""
-        heap = self._heap
-        while heap:
-            _, order, task = heap[0]
-            if task.order == order and task.state is State.WAITING:
-                return task
-            heapq.heappop(heap)
-        return None
+        return self._turns.first()
 
     def entries(self) -> list[Entry]:
         """The heap, stale entries and all, for those who read and leave it so."""
-        return self._heap
+        return self._turns.entries()
 
     def difference(self) -> int:
         """0, always: what was accepted is waiting, in flight, or has ended."""
@@ -125,13 +131,15 @@ class TaskQueue:
 
     def _pushed(self, event: Pushed) -> None:
         next_state(self.tasks.get(event.id), event)
-        self._add(event.id, event.spec, "", 0.0, event.eta, event.max_retries)
+        self._add(event.id, event.spec, "", 0.0, event.eta, event.terms)
+        if event.terms.key:
+            self.keys.add(event.terms.key, event.id, event.at)
 
     def _scheduled(self, event: Scheduled) -> None:
         if event.id in self.schedules:
             raise IllegalEvent(f"schedule {event.id} exists already")
-        id, _, text, spec, max_retries = event
-        self.schedules[id] = Schedule(id, text, spec, max_retries)
+        id, _, text, spec, terms = event
+        self.schedules[id] = Schedule(id, text, spec, terms)
 
     def _recurred(self, event: Recurred) -> None:
         next_state(self.tasks.get(event.id), event)
@@ -139,7 +147,7 @@ class TaskQueue:
         if schedule is None:
             raise IllegalEvent(f"there is no schedule {event.id} to recur")
         id, _, slot, eta = event
-        self._add(id, schedule.spec, schedule.text, slot, eta, schedule.max_retries)
+        self._add(id, schedule.spec, schedule.text, slot, eta, schedule.terms)
 
     def _unscheduled(self, event: Unscheduled) -> None:
         if self.schedules.pop(event.id, None) is None:
@@ -158,10 +166,10 @@ class TaskQueue:
         task = self._end(event)
         task.last_run_at = event.at
         self.counts.succeeded += 1
-        self.succeeded.pop(task.id, None)
+        self._drop(self.succeeded.pop(task.id, None))
         self.succeeded[task.id] = task
         while len(self.succeeded) > self.retain_succeeded:
-            self.succeeded.popitem(last=False)
+            self._drop(self.succeeded.popitem(last=False)[1])
 
     def _failed(self, event: Failed) -> None:
         task = self.tasks.get(event.id)
@@ -169,35 +177,37 @@ class TaskQueue:
         assert task is not None
         del self.leased[task.id]
         task.state = state
-        task.last_run_at = event.at
-        task.error_status = event.status
-        task.error = event.error
+        self._note_failure(task, event)
         task.eta = event.eta
-        self._enqueue(task)
+        self._turns.add(task)
 
     def _died(self, event: Died) -> None:
         task = self._end(event)
-        task.last_run_at = event.at
-        task.error_status = event.status
-        task.error = event.error
+        self._note_failure(task, event)
         self.counts.dead += 1
-        self.dead.pop(task.id, None)
+        self._drop(self.dead.pop(task.id, None))
         self.dead[task.id] = task
 
     def _cancelled(self, event: Cancelled) -> None:
         task = self._end(event)
+        self._drop(task)
         # Its heap entry may stay for long, and must not keep the payload.
         task.spec = b""
         self.counts.cancelled += 1
-        self._drop_stale_entries()
+        self._turns.drop_stale(self.tasks.values(), self.waiting)
 
     def _moved(self, event: Moved) -> None:
         task = self.tasks.get(event.id)
         next_state(task, event)
         assert task is not None
         task.eta = event.eta
-        self._enqueue(task)
-        self._drop_stale_entries()
+        self._turns.add(task)
+        self._turns.drop_stale(self.tasks.values(), self.waiting)
+
+    def _forgotten(self, event: Forgotten) -> None:
+        if event.id not in self.dead:
+            raise IllegalEvent(f"there is no dead letter {event.id} to forget")
+        self._drop(self.dead.pop(event.id))
 
     def _paused(self, event: Paused) -> None:
         self.paused = True
@@ -217,17 +227,13 @@ class TaskQueue:
         schedule: str,
         slot: float,
         eta: float,
-        max_retries: int | None,
+        terms: Terms,
     ) -> None:
-        task = Task(id, spec, schedule, slot, eta, 0, max_retries=max_retries)
+        task = Task(id, spec, schedule, slot, eta, 0, terms=terms)
         self.tasks[id] = task
+        self.size += TASK_SIZE + len(spec)
         self.counts.accepted += 1
-        self._enqueue(task)
-
-    def _enqueue(self, task: Task) -> None:
-        self._orders += 1
-        task.order = self._orders
-        heapq.heappush(self._heap, (task.eta, task.order, task))
+        self._turns.add(task)
 
     def _end(self, event: Succeeded | Died | Cancelled) -> Task:
         task = self.tasks.get(event.id)
@@ -236,20 +242,20 @@ class TaskQueue:
         del self.tasks[task.id]
         self.leased.pop(task.id, None)
         task.state = state
+        if task.terms.key:
+            self.keys.end(task.terms.key, task.id, event.at)
         return task
 
-    def _drop_stale_entries(self) -> None:
-        stale = len(self._heap) - self.waiting
-        if stale > STALE_ENTRIES_ALLOWED and stale > self.waiting:
-            self._reheap()
+    def _note_failure(self, task: Task, event: Failed | Died) -> None:
+        self.size += len(event.error) - len(task.error or b"")
+        task.last_run_at = event.at
+        task.error_status = event.status
+        task.error = event.error
 
-    def _reheap(self) -> None:
-        self._heap = [
-            (task.eta, task.order, task)
-            for task in self.tasks.values()
-            if task.state is State.WAITING
-        ]
-        heapq.heapify(self._heap)
+    def _drop(self, task: Task | None) -> None:
+        """A task is kept no more."""
+        if task is not None:
+            self.size -= _size(task)
 
     # --- dump and load ----------------------------------------------------------------
 
@@ -264,8 +270,12 @@ class TaskQueue:
         paused: bool,
         skew: float,
         latest: float = 0.0,
+        keys: Iterable[EndedKey] = (),
     ) -> None:
-        """Take over the state that a dump holds. The queue must be new."""
+        """Take over the state that a dump holds. The queue must be new.
+
+        ``keys``: those of tasks that have ended, in order of ending.
+        """
         self.tasks = {task.id: task for task in tasks}
         self.leased = {t.id: t for t in tasks if t.state is State.LEASED}
         self.schedules = {schedule.id: schedule for schedule in schedules}
@@ -275,6 +285,13 @@ class TaskQueue:
         self.paused = paused
         self.skew = skew
         self.latest = latest
+        live = ((task.terms.key, task.id) for task in tasks if task.terms.key)
+        self.keys.load(live, keys)
         known = (*tasks, *succeeded, *dead)
-        self._orders = max((task.order for task in known), default=0)
-        self._reheap()
+        self.size = sum(map(_size, known))
+        last_order = max((task.order for task in known), default=0)
+        self._turns.load(self.tasks.values(), last_order)
+
+
+def _size(task: Task) -> int:
+    return TASK_SIZE + len(task.spec) + len(task.error or b"")

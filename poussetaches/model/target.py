@@ -118,7 +118,7 @@ def _split_port(text: str) -> tuple[str, str]:
     host, _, port = text.partition(":")
     if ":" in port:
         raise _invalid("has more than one colon in its host; put IPv6 in [brackets]")
-    return _parse_name(host), port
+    return parse_host(host), port
 
 
 def _parse_ipv6(text: str) -> str:
@@ -131,7 +131,9 @@ def _parse_ipv6(text: str) -> str:
         raise _invalid("has brackets without a valid IPv6 address in them") from None
 
 
-def _parse_name(text: str) -> str:
+def parse_host(text: str) -> str:
+    """A host name, or an IPv4 address, as it stands in ``Target.host``. Raises
+    :class:`InvalidInput`."""
     if not text:
         raise _invalid("has no host")
     name = text.lower() if text.isascii() else _to_idna(text)

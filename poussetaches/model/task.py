@@ -26,6 +26,22 @@ class Spec(NamedTuple):
     expected: int = 200
 
 
+class Terms(NamedTuple):
+    """What a push asked of the supervisor; it never changes.
+
+    New fields go to the end and have a default, as those of Spec.
+    """
+
+    #: How many attempts may follow the first one, or FOR_EVER; None: the backoff's.
+    max_retries: int | None = None
+    #: By which a repeated push is recognised (see ``TaskQueue.keys``); "": by nothing.
+    key: str = ""
+
+
+#: Of a push that asks for nothing special.
+PLAIN = Terms()
+
+
 class State(Enum):
     """Where a task is in its life (the transitions stand in ``lifecycle.py``)."""
 
@@ -67,8 +83,7 @@ class Task:
     error_status: int = 0
     #: What the last failed attempt brought; None = none failed.
     error: bytes | None = None
-    #: How many attempts may follow the first one, or FOR_EVER; None: the backoff's.
-    max_retries: int | None = None
+    terms: Terms = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +97,4 @@ class Schedule:
     #: The sealed Spec of its runs.
     spec: bytes
     #: Of each of its runs.
-    max_retries: int | None = None
+    terms: Terms = PLAIN

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from poussetaches.errors import InvalidInput
 from poussetaches.model.decisions import Policy, slots_ahead
 from poussetaches.model.events import Recurred, Unscheduled
+from poussetaches.model.keys import EndedKey
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Schedule, State, Task
 from poussetaches.store.wallclock import to_timeline
@@ -78,6 +79,7 @@ def add(
         paused=queue.paused or tally.paused,
         skew=queue.skew,
         latest=queue.latest,
+        keys=[*queue.keys.ended(), *_ended_keys(new)],
     )
     restart_schedules(both, now, policy)
     return both, tally
@@ -106,6 +108,14 @@ def restart_schedules(
             queue.apply(Recurred(id, at, slot, slot - ahead))
             restarted.append(id)
     return restarted, dropped
+
+
+def _ended_keys(tasks: Iterable[Task]) -> list[EndedKey]:
+    return [
+        EndedKey(task.terms.key, task.id, task.last_run_at)
+        for task in tasks
+        if task.terms.key and task.state in (State.SUCCEEDED, State.DEAD)
+    ]
 
 
 def _order(task: Task) -> int:

@@ -7,6 +7,7 @@ import os
 import time
 
 from poussetaches.errors import StoreError, StoreLocked
+from poussetaches.store.files import NO_ROOM, about, write_all
 
 #: How often a taken lock is tried again, seconds. Only at start, and for a bounded
 #: time.
@@ -22,10 +23,10 @@ class DirLock:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        path = os.path.join(directory, "lock")
+        self._path = os.path.join(directory, "lock")
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(
                 f"data_dir: cannot use {directory}: {error.strerror}"
@@ -46,8 +47,20 @@ class DirLock:
                         f"poussetaches (process {owner or 'unknown'})"
                     ) from None
                 time.sleep(RETRY)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        with about(self._path):
+            self._sign()
+
+    def _sign(self) -> None:
+        """Say who has it, for people."""
+        name = b"%d\n" % os.getpid()
+        try:
+            # Over what is there, as that needs no room.
+            write_all(self._fd, name, 0)
+            os.ftruncate(self._fd, len(name))
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            os.ftruncate(self._fd, 0)
 
     def release(self) -> None:
         """Let the next owner in."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from poussetaches.errors import StoreError
+from poussetaches.errors import StoreError, StoreFull
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format
 from poussetaches.store.dirlock import DirLock
-from poussetaches.store.files import remove_unfinished
+from poussetaches.store.files import NO_ROOM, remove_unfinished, sync_directory
 from poussetaches.store.format import Record
 from poussetaches.store.journal import Journal
 from poussetaches.store.recovery import Recovered, forget_before, recover
@@ -101,15 +101,21 @@ class Store:
         """Begin the next journal; returns its generation, whose dump is to be written.
 
         Must be called between commits, and the dump made of the queue as it is now.
-        Raises OSError; then the old journal goes on, or the next one without a dump.
+        Raises StoreFull; then the old journal goes on. Raises OSError, as ``commit``.
         """
+        # The next one stands for it that all of this one is on disk.
         self.sync()
         old = self._journal
-        # Who was promised room in the old journal finds it in the next one.
-        self._journal = Journal.create(
-            self.directory, old.generation + 1, room=old.room
-        )
-        self.journal_size = self._journal.offset
+        try:
+            # Who was promised room in the old journal finds it in the next one.
+            journal = Journal.create(self.directory, old.generation + 1, room=old.room)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise StoreFull("the disk has no room for another journal") from error
+        sync_directory(self.directory)
+        self._journal = journal
+        self.journal_size = journal.offset
         old.close()
         return self._journal.generation
 
@@ -124,5 +130,6 @@ class Store:
     def close(self) -> None:
         """Leave everything on disk and let the next owner in."""
         self.commit()
+        self._journal.end()
         self._journal.close()
         self._lock.release()

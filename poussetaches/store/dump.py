@@ -12,7 +12,14 @@ from typing import Any
 from poussetaches.errors import StoreDamaged, StoreTooNew
 from poussetaches.model.queue import Counts, TaskQueue
 from poussetaches.store import format
-from poussetaches.store.files import UNFINISHED, dump_path, sync_directory
+from poussetaches.store.blocks import BlockReader
+from poussetaches.store.files import (
+    UNFINISHED,
+    about,
+    dump_path,
+    sync_directory,
+    write_all,
+)
 
 #: A block ends with the row that makes it this long, rows or bytes: soon enough to stop
 #: when asked and to be built in memory, late enough to cost nothing.
@@ -36,14 +43,23 @@ def write_dump(
     path = dump_path(directory, generation)
     unfinished = f"{path}{UNFINISHED}"
     salt = secrets.randbits(32)
-    with open(unfinished, "wb", opener=_private) as file:
-        file.write(format.header(format.DUMP, generation, salt))
-        for body in _bodies(queue):
-            if not going_on():
-                return False
-            file.write(format.block(body, salt))
-        file.flush()
-        os.fsync(file.fileno())
+    fd = os.open(
+        unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
+    )
+    try:
+        with about(unfinished):
+            head = format.header(format.DUMP, generation, salt)
+            write_all(fd, head, 0)
+            offset = len(head)
+            for body in _bodies(queue):
+                if not going_on():
+                    return False
+                block = format.block(body, salt)
+                write_all(fd, block, offset)
+                offset += len(block)
+            os.fsync(fd)
+    finally:
+        os.close(fd)
     if not going_on():
         return False
     os.rename(unfinished, path)
@@ -63,7 +79,7 @@ def read_dump(directory: str, generation: int, queue: TaskQueue) -> None:
     rows: dict[str, Any] = {kind: [] for kind in READERS}
     meta: dict[str, Any] = {}
     ended = False
-    reader = format.BlockReader(path, data, salt)
+    reader = BlockReader(path, data, salt)
     for block in reader:
         try:
             kind, content = block.body
@@ -86,6 +102,7 @@ TASK_KINDS = ("tasks", "succeeded", "dead")
 READERS: dict[str, Callable[[Sequence[Any]], Any]] = {
     **dict.fromkeys(TASK_KINDS, format.row_task),
     "schedules": format.row_schedule,
+    "keys": format.row_key,
 }
 
 
@@ -113,6 +130,7 @@ def _bodies(queue: TaskQueue) -> Iterator[bytes]:
         kind: map(format.task_row, getattr(queue, kind).values()) for kind in TASK_KINDS
     }
     parts["schedules"] = map(format.schedule_row, queue.schedules.values())
+    parts["keys"] = queue.keys.ended()
     for kind, rows in parts.items():
         for some in _parcels(map(format.pack_row, rows)):
             count += len(some)
@@ -131,7 +149,3 @@ def _parcels(packed_rows: Iterable[bytes]) -> Iterator[list[bytes]]:
             some, size = [], 0
     if some:
         yield some
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)

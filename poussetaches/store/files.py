@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: Ends the name of a file that is not whole yet.
 UNFINISHED = ".tmp"
+
+#: What the system says where there is no room.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 NAME = re.compile(r"(dump|journal)-(\d{8})\.msgpack")
 
@@ -27,6 +33,17 @@ def generations(directory: str, kind: str) -> list[int]:
     return sorted(int(m[2]) for m in found if m is not None and m[1] == kind)
 
 
+@contextmanager
+def about(path: str) -> Iterator[None]:
+    """An OSError raised within says which file it is about."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = path
+        raise
+
+
 def write_all(fd: int, data: bytes, offset: int) -> None:
     """Write ``data`` at ``offset``, all of it. Raises OSError."""
     view = memoryview(data)
@@ -37,26 +54,24 @@ def write_all(fd: int, data: bytes, offset: int) -> None:
 
 
 def create_file(path: str, content: bytes, *, room: int = 0) -> int:
-    """A new file with ``content``, open for more; whole and durable, or not there at
-    all.
+    """A new file with ``content``, open for more; whole and on disk, or not there at
+    all. Its name is durable when the directory is synced.
 
     ``room`` bytes are allocated behind the content. Raises OSError.
     """
     unfinished = f"{path}{UNFINISHED}"
     flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     fd = os.open(unfinished, flags, 0o600)
-    place = unfinished
     try:
-        write_all(fd, content, 0)
-        if room:
-            os.posix_fallocate(fd, len(content), room)
-        os.fsync(fd)
-        os.rename(unfinished, path)
-        place = path
-        sync_directory(os.path.dirname(path))
+        with about(unfinished):
+            write_all(fd, content, 0)
+            if room:
+                os.posix_fallocate(fd, len(content), room)
+            os.fsync(fd)
+            os.rename(unfinished, path)
     except OSError:
         os.close(fd)
-        os.unlink(place)
+        os.unlink(unfinished)
         raise
     return fd
 
@@ -72,6 +87,7 @@ def sync_directory(directory: str) -> None:
     """Make names that were created, renamed or removed in ``directory`` durable."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(fd)
+        with about(directory):
+            os.fsync(fd)
     finally:
         os.close(fd)

@@ -1,4 +1,4 @@
-"""The bytes on disk. The only file that knows them.
+"""The bytes on disk, written down and written. ``blocks.py`` reads them in a file.
 
 A data directory holds, beside ``lock``::
 
@@ -21,22 +21,34 @@ Every file is a header and then blocks, all integers big-endian::
              length     u32       of the body; never 0
              synced     u64       journal: bytes of this file known to be on disk
                                   when the block was written; dump: 0
-             crc        u32       CRC-32 of length, synced and body, begun with the salt
+             head_crc   u32       CRC-32 of length and synced, begun with the salt
+             crc        u32       CRC-32 of the body, begun with head_crc
              body       msgpack
 
 The body of a journal block is what one tick of the supervisor wrote: an array of
 records; a record is an array of events that happen wholly or not at all; an event is an
-array of its code (EVENTS below) and its fields in the order of ``model/events.py``.
+array of its code (EVENTS below) and its fields in the order of ``model/events.py``. A
+journal that was closed in good order ends with a block of no records, which was written
+when everything before it was on disk.
 
 The body of a dump block is an array ``[kind, rows]``: first one "queue" block (counts,
 paused, skew), then "tasks", "succeeded", "dead" and "schedules" blocks of some hundred
 rows each, at last one "end" block with the number of rows before it. A dump without it
 is cut.
 
-A journal is allocated ahead of what is written, so it ends in zero bytes: a block whose
-first bytes are all zero up to the end of the file is the end. A block that is not whole
-is a torn tail if nothing after it was written in the knowledge that it was on disk (no
-later block has ``synced`` beyond it), and damage otherwise.
+A journal is allocated ahead of what is written, so it ends in zero bytes: where only
+zeros follow is the end. A block that is not whole is damage if something after it was
+written in the knowledge that it was on disk, and a torn tail otherwise. The proof is a
+later head whose ``head_crc`` fits and whose ``synced`` lies beyond the beginning of the
+block. Its body need not be whole: the head was made after the sync it speaks of, so it
+is true however little of what came with it has reached the disk. No head claims more
+than what lies before itself, and one that does is none. Where a torn tail is cut, its
+bytes are zero again, and that is on disk, before anything else is written there: what
+was cut cannot come back behind it.
+
+A head is checked by itself because a payload may be full of marks, and whoever looks
+for a head must not go through the rest of the file for each of them. Where one fits, it
+also says how long its block is: what lies in that is never taken for a block.
 
 **How to change this.** Fields of an event or a row may be added at its end, with a
 default: older files then read as they are and VERSION stays. For anything else: raise
@@ -50,14 +62,15 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgpack
 
 from poussetaches.errors import StoreDamaged, StoreError
 from poussetaches.model import events
 from poussetaches.model.events import Event
-from poussetaches.model.task import Schedule, State, Task
+from poussetaches.model.keys import EndedKey
+from poussetaches.model.task import Schedule, State, Task, Terms
 
 VERSION = 1
 JOURNAL = b"PTJOURNL"
@@ -69,11 +82,11 @@ HEADER_SIZE = HEADER.size + CRC.size
 assert HEADER_SIZE == 24
 
 MARK = b"\xc1\xc1PT"
-BLOCK = struct.Struct(">4sIQI")
+BLOCK = struct.Struct(">4sIQII")
 ARRAY = struct.Struct(">BI")  # msgpack's head of an array 32
 ARRAY_OF_TWO = b"\x92"
-SEALED = struct.Struct(">IQ")  # the part of a block's head that its crc covers
-assert BLOCK.size == 20
+SEALED = struct.Struct(">IQ")  # the part of a block's head that head_crc covers
+assert BLOCK.size == 24
 
 #: Event types by their code on disk. Codes are never given to another event.
 EVENTS: dict[int, type[Event]] = {
@@ -90,7 +103,11 @@ EVENTS: dict[int, type[Event]] = {
     11: events.Paused,
     12: events.Resumed,
     13: events.ClockStepped,
+    14: events.Forgotten,
 }
+#: Those that have Terms, and where among their fields.
+WITH_TERMS = (events.Pushed, events.Scheduled)
+TERMS = 4
 CODES = {kind: code for code, kind in EVENTS.items()}
 STATES = [State.WAITING, State.LEASED, State.SUCCEEDED, State.DEAD, State.CANCELLED]
 
@@ -102,26 +119,6 @@ STRANGE = (IndexError, KeyError, TypeError, ValueError)
 STRANGE_REASON = "it holds what only a newer poussetaches understands"
 
 _pack = msgpack.Packer().pack
-
-
-class Block(NamedTuple):
-    """One whole block of a file."""
-
-    #: Where it begins.
-    offset: int
-    #: Where the next one begins.
-    end: int
-    #: The unpacked body.
-    body: Any
-
-
-class Tail(NamedTuple):
-    """How a file ended."""
-
-    #: Where the last whole block ends.
-    offset: int
-    #: Bytes after it that are not zero padding; 0 = the file is whole.
-    torn: int
 
 
 def header(magic: bytes, generation: int, salt: int) -> bytes:
@@ -155,8 +152,14 @@ def read_header(path: str, data: bytes, magic: bytes, generation: int) -> int:
 
 def block(body: bytes, salt: int, synced: int = 0) -> bytes:
     """``body`` (packed) as a block of the file that has this ``salt``."""
-    crc = zlib.crc32(body, zlib.crc32(SEALED.pack(len(body), synced), salt))
-    return BLOCK.pack(MARK, len(body), synced, crc) + body
+    head_crc = zlib.crc32(SEALED.pack(len(body), synced), salt)
+    crc = zlib.crc32(body, head_crc)
+    return BLOCK.pack(MARK, len(body), synced, head_crc, crc) + body
+
+
+def unpack(body: bytes | memoryview) -> Any:
+    """What is in the body of a block. Raises ValueError if it is no msgpack."""
+    return msgpack.unpackb(body, strict_map_key=False)
 
 
 def pack_record(record: Record) -> bytes:
@@ -174,7 +177,15 @@ def journal_body(packed_records: Sequence[bytes]) -> bytes:
 def unpack_journal(body: Any) -> Iterator[list[Event]]:
     """The records in the (unpacked) body of a journal block."""
     for record in body:
-        yield [EVENTS[event[0]](*event[1:]) for event in record]
+        yield [_event(row) for row in record]
+
+
+def _event(row: Sequence[Any]) -> Event:
+    kind = EVENTS[row[0]]
+    fields = [*row[1:]]
+    if kind in WITH_TERMS:
+        fields[TERMS : TERMS + 1] = [Terms(*terms) for terms in fields[TERMS:][:1]]
+    return kind(*fields)
 
 
 def pack_dump(kind: str, rows: Any) -> bytes:
@@ -209,7 +220,7 @@ def task_row(task: Task) -> tuple[Any, ...]:
         task.last_run_at,
         task.error_status,
         task.error,
-        task.max_retries,
+        task.terms,
     )
 
 
@@ -217,73 +228,20 @@ def row_task(row: Sequence[Any]) -> Task:
     """The task that ``task_row`` wrote."""
     values = [*row]
     values[6] = STATES[row[6]]
+    values[11:] = [Terms(*terms) for terms in row[11:]]
     return Task(*values)
 
 
-def schedule_row(schedule: Schedule) -> tuple[str, str, bytes, int | None]:
+def schedule_row(schedule: Schedule) -> tuple[str, str, bytes, Terms]:
     """A schedule as a dump holds it."""
-    return (schedule.id, schedule.text, schedule.spec, schedule.max_retries)
+    return (schedule.id, schedule.text, schedule.spec, schedule.terms)
 
 
 def row_schedule(row: Sequence[Any]) -> Schedule:
     """The schedule that ``schedule_row`` wrote."""
-    return Schedule(*row)
+    return Schedule(*row[:3], *(Terms(*terms) for terms in row[3:]))
 
 
-class BlockReader:
-    """Iterates over the blocks of a file's content; ``tail`` says how it ended.
-
-    Raises StoreDamaged where a later block proves that the unreadable one was on disk.
-    """
-
-    def __init__(self, path: str, data: bytes, salt: int) -> None:
-        self._path = path
-        self._data = data
-        self._salt = salt
-        self.tail = Tail(HEADER_SIZE, 0)
-
-    def __iter__(self) -> Iterator[Block]:
-        offset = HEADER_SIZE
-        while True:
-            found = self.at(offset)
-            if isinstance(found, str):
-                break
-            yield Block(offset, found[0], found[2])
-            offset = found[0]
-        self.tail = Tail(offset, self._torn(offset))
-        if self.tail.torn:
-            self._refuse_if_synced(offset, found)
-
-    def at(self, offset: int) -> tuple[int, int, Any] | str:
-        """(end, synced, body) of the block at ``offset``, or why there is none.
-
-        Raises ValueError if its checksum fits and its body is no msgpack.
-        """
-        data = self._data
-        if offset + BLOCK.size > len(data):
-            return "the file ends within the head of a block"
-        mark, length, synced, crc = BLOCK.unpack_from(data, offset)
-        if mark != MARK or length == 0:
-            return "no block begins here"
-        start = offset + BLOCK.size
-        end = start + length
-        if end > len(data):
-            return "the file ends within a block"
-        body = memoryview(data)[start:end]
-        sealed = SEALED.pack(length, synced)
-        if zlib.crc32(body, zlib.crc32(sealed, self._salt)) != crc:
-            return "the checksum of a block does not fit"
-        return end, synced, msgpack.unpackb(body, strict_map_key=False)
-
-    def _torn(self, offset: int) -> int:
-        """How many bytes lie after ``offset`` before the zero padding begins."""
-        rest = self._data[offset:]
-        return len(rest.rstrip(b"\0"))
-
-    def _refuse_if_synced(self, torn: int, reason: str) -> None:
-        at = self._data.find(MARK, torn + 1)
-        while at != -1:
-            found = self.at(at)
-            if not isinstance(found, str) and found[1] > torn:
-                raise StoreDamaged(self._path, torn, reason)
-            at = self._data.find(MARK, at + 1)
+def row_key(row: Sequence[Any]) -> EndedKey:
+    """The key of a task that has ended; it is a row as it is."""
+    return EndedKey(*row)

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from poussetaches.errors import StoreBroken, StoreDamaged, StoreError, StoreTooNew
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format
+from poussetaches.store.blocks import Block
 from poussetaches.store.files import NAME, UNFINISHED, generations
 from poussetaches.store.recovery import Content, read
 from poussetaches.store.scan import Gap, Scan, Step
+from poussetaches.store.torn import NAME as TORN
 
 #: A directory in use changes while it is read: how often that is tried again, and how
 #: long after, seconds. What is damaged stays damaged.
@@ -55,6 +57,8 @@ class Inspection:
     files: list[StoreFile]
     #: Names of files that were never finished: they go at the next start.
     unfinished: list[str]
+    #: Names of files that have what starts have cut off.
+    kept: list[str]
     #: Names of what is not the store's.
     others: list[str]
     #: What recovery makes of it; None if it refuses, or if there is nothing yet.
@@ -100,6 +104,7 @@ def _inspect(directory: str, retain_succeeded: int, step: Step) -> Inspection:
     first = dumps[-1] if dumps else 1
     files: list[StoreFile] = []
     unfinished: list[str] = []
+    kept: list[str] = []
     others: list[str] = []
     for name in sorted(os.listdir(directory)):
         if match := NAME.fullmatch(name):
@@ -108,12 +113,15 @@ def _inspect(directory: str, retain_succeeded: int, step: Step) -> Inspection:
             files.append(file)
         elif name.endswith(UNFINISHED):
             unfinished.append(name)
+        elif TORN.fullmatch(name):
+            kept.append(name)
         elif name != "lock":
             others.append(name)
     files.sort(key=lambda file: (file.generation, file.kind))
     faults: list[str] = []
+    newest = max((file.generation for file in files), default=0)
     for file in files:
-        faults += _look(directory, file, step)
+        faults += _look(directory, file, step, is_last=file.generation == newest)
     queue = TaskQueue(retain_succeeded=retain_succeeded)
     content: Content | None = None
     advice = StoreBroken.advice
@@ -136,6 +144,7 @@ def _inspect(directory: str, retain_succeeded: int, step: Step) -> Inspection:
         directory,
         files,
         unfinished,
+        kept,
         others,
         queue if content else None,
         content.records if content else 0,
@@ -144,8 +153,11 @@ def _inspect(directory: str, retain_succeeded: int, step: Step) -> Inspection:
     )
 
 
-def _look(directory: str, file: StoreFile, step: Step) -> list[str]:
-    """Fill in what is in a file; returns what is wrong with it, if it is needed."""
+def _look(directory: str, file: StoreFile, step: Step, *, is_last: bool) -> list[str]:
+    """Fill in what is in a file; returns what is wrong with it, if it is needed.
+
+    Only the last may be torn: the next one was begun when all of it was on disk.
+    """
     path = os.path.join(directory, file.name)
     magic = format.DUMP if file.kind == "dump" else format.JOURNAL
     try:
@@ -157,22 +169,22 @@ def _look(directory: str, file: StoreFile, step: Step) -> list[str]:
     entries = [(block.offset, _entries(file.kind, block)) for block in scan]
     file.blocks = len(entries)
     file.entries = sum(count for _, count in entries)
-    file.damages = scan.damages
+    file.damages = scan.damages if is_last else scan.gaps
     end = max([scan.end, *(gap.end for gap in scan.gaps)])
     file.padding = scan.size - end
-    if scan.torn is not None:
+    if is_last and scan.torn is not None:
         file.torn = end - scan.torn.offset
         file.cut = sum(count for at, count in entries if at > scan.torn.offset)
     if not file.needed:
         return []
-    return [f"{_place(path, gap.offset)}{gap.reason}" for gap in scan.damages]
+    return [f"{_place(path, gap.offset)}{gap.reason}" for gap in file.damages]
 
 
 def _place(path: str, offset: int) -> str:
     return f"{path}: damaged at byte {offset}: "
 
 
-def _entries(kind: str, block: format.Block) -> int:
+def _entries(kind: str, block: Block) -> int:
     """How many records, or rows, a block has."""
     if kind == "journal":
         return len(block.body)

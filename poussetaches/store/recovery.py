@@ -13,14 +13,17 @@ from typing import NamedTuple
 from poussetaches.errors import IllegalEvent, StoreBroken, StoreDamaged, StoreTooNew
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format
+from poussetaches.store.blocks import BlockReader, Tail
 from poussetaches.store.dump import read_dump
 from poussetaches.store.files import (
     dump_path,
     generations,
     journal_path,
     remove_unfinished,
+    sync_directory,
 )
 from poussetaches.store.journal import Journal
+from poussetaches.store.torn import keep_torn
 
 
 class Recovered(NamedTuple):
@@ -30,8 +33,9 @@ class Recovered(NamedTuple):
     journal: Journal
     #: How many records were replayed.
     records: int
-    #: Bytes of a torn tail that were cut.
+    #: Bytes of a torn tail that were cut, and the name of the file that has them.
     torn: int
+    kept: str | None = None
 
 
 class Content(NamedTuple):
@@ -43,13 +47,13 @@ class Content(NamedTuple):
     #: How many records all journals that were replayed have.
     records: int
     #: How the last one ended.
-    tail: format.Tail
+    tail: Tail
 
 
 class _Replayed(NamedTuple):
     salt: int
     records: int
-    tail: format.Tail
+    tail: Tail
 
 
 def recover(directory: str, queue: TaskQueue) -> Recovered:
@@ -61,10 +65,13 @@ def recover(directory: str, queue: TaskQueue) -> Recovered:
     remove_unfinished(directory)
     content = read(directory, queue)
     if content is None:
-        return Recovered(Journal.create(directory, 1), 0, 0)
+        begun = Journal.create(directory, 1)
+        sync_directory(directory)
+        return Recovered(begun, 0, 0)
     generation, salt, records, tail = content
-    journal = Journal.reopen(directory, generation, salt, tail.offset)
-    return Recovered(journal, records, tail.torn)
+    kept = keep_torn(directory, generation, tail) if tail.torn else None
+    journal = Journal.reopen(directory, generation, salt, tail)
+    return Recovered(journal, records, tail.torn, kept)
 
 
 def read(directory: str, queue: TaskQueue) -> Content | None:
@@ -116,7 +123,7 @@ def _replay(path: str, generation: int, queue: TaskQueue) -> _Replayed:
     with open(path, "rb") as file:
         data = file.read()
     salt = format.read_header(path, data, format.JOURNAL, generation)
-    reader = format.BlockReader(path, data, salt)
+    reader = BlockReader(path, data, salt)
     records = 0
     for block in reader:
         try:

@@ -24,6 +24,7 @@ from poussetaches.model.events import (
     Recurred,
     Succeeded,
 )
+from poussetaches.model.keys import EndedKey
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import NO_ANSWER, Schedule, State, Task
 from poussetaches.store import format
@@ -171,6 +172,7 @@ class Salvage:
             schedules=_merged(old.schedules.values(), rows["schedules"]),
             succeeded=succeeded,
             dead=dead,
+            keys=_merged_keys(old.keys.ended(), rows["keys"]),
             **(known | meta),
         )
 
@@ -263,6 +265,13 @@ class Salvage:
         counts.succeeded = max(counts.succeeded, len(queue.succeeded))
         counts.dead = max(counts.dead, len(queue.dead))
         counts.accepted -= queue.difference()
+
+
+def _merged_keys(
+    older: Iterable[EndedKey], newer: list[EndedKey]
+) -> Iterable[EndedKey]:
+    known = {one.key for one in newer}
+    return [*(one for one in older if one.key not in known), *newer]
 
 
 T = TypeVar("T", Task, Schedule)

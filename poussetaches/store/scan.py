@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 
 from poussetaches.errors import StoreDamaged
 from poussetaches.store import format
-from poussetaches.store.format import BLOCK, HEADER_SIZE, MARK, SEALED, Block
+from poussetaches.store.blocks import Block, BlockReader, content_end
+from poussetaches.store.format import BLOCK, HEADER_SIZE, MARK, SEALED
 
 #: Told how many bytes of a file have been gone through since it was last called.
 Step = Callable[[int], object]
 
-#: How many blocks are asked for the salt of a file without a header, and how long each
-#: may be, bytes: asking takes half a second for a million of them.
+#: How many blocks are asked for the salt of a file without a header, and how much is
+#: gone through to find them, bytes: a payload may be full of what looks like heads.
 WITNESSES = 16
-LONGEST_WITNESS = 256 * 1024
+MOST_READ = 256 * 1024 * 1024
 
 
 class Gap(NamedTuple):
@@ -47,7 +48,7 @@ class Scan:
             self._data = file.read()
         #: Where no block could be read; complete when the iteration is.
         self.gaps: list[Gap] = []
-        #: What is known to have been on disk, from what later blocks say: bytes.
+        #: What is known to have been on disk, from what later heads say: bytes.
         self.synced = 0
         #: Where the last whole block ends.
         self.end = HEADER_SIZE
@@ -79,7 +80,7 @@ class Scan:
         return self.gaps[len(damages)] if len(self.gaps) > len(damages) else None
 
     def __iter__(self) -> Iterator[Block]:
-        reader = format.BlockReader(self._path, self._data, self._salt)
+        reader = BlockReader(self._path, self._data, self._salt)
         offset = HEADER_SIZE
         while offset < len(self._data):
             found = _whole(reader, offset)
@@ -101,19 +102,19 @@ class Scan:
     def _skip(self, offset: int, following: int | None, reason: str) -> None:
         if following is None:
             # Zeros up to the end of the file are padding.
-            following = offset + len(self._data[offset:].rstrip(b"\0"))
+            following = content_end(self._data, offset)
         if following > offset:
             self.gaps.append(Gap(offset, following, reason))
 
-    def _following(self, reader: format.BlockReader, offset: int) -> int | None:
-        at = self._data.find(MARK, offset + 1)
-        while at != -1:
-            found = _whole(reader, at)
+    def _following(self, reader: BlockReader, offset: int) -> int | None:
+        for at, head in reader.heads_after(offset):
             # What knows of less than an earlier block is older than that, and stands
             # here as the payload of a task: a copy of this very file.
-            if not isinstance(found, str) and found[1] >= self.synced:
+            if head.synced < self.synced:
+                continue
+            self.synced = head.synced
+            if not isinstance(_whole(reader, at), str):
                 return at
-            at = self._data.find(MARK, at + 1)
         return None
 
     def _read_salt(self, magic: bytes, generation: int) -> int:
@@ -128,22 +129,26 @@ class Scan:
 
 
 def find_salt(data: bytes) -> int:
-    """The salt that most blocks of a file agree on; 0 if no two of them do.
+    """The salt that most blocks of a file agree on; 0 if there are none.
 
-    A checksum can be unwound over what it was made of, back to what it began with.
+    A body says whether it goes with its head, and the checksum of the head can be
+    unwound over what it was made of, back to what it began with.
     """
     votes: Counter[int] = Counter()
+    left = MOST_READ
     at = data.find(MARK, HEADER_SIZE)
     while at != -1 and votes.total() < WITNESSES and at + BLOCK.size <= len(data):
-        _, length, synced, crc = BLOCK.unpack_from(data, at)
-        body = data[at + BLOCK.size : at + BLOCK.size + length]
-        if 0 < length == len(body) <= LONGEST_WITNESS:
-            votes[_unwound(crc, SEALED.pack(length, synced) + body)] += 1
-        at = data.find(MARK, at + 1)
-    for salt, count in votes.most_common(1):
-        if count > 1:
-            return salt
-    return 0
+        _, length, synced, head_crc, crc = BLOCK.unpack_from(data, at)
+        following = at + 1
+        start = at + BLOCK.size
+        end = start + length
+        if length and end <= len(data) and length <= left:
+            left -= length
+            if zlib.crc32(memoryview(data)[start:end], head_crc) == crc:
+                votes[_unwound(head_crc, SEALED.pack(length, synced))] += 1
+                following = end
+        at = data.find(MARK, following)
+    return max(votes, key=votes.__getitem__, default=0)
 
 
 _ALL_ONES = 0xFFFFFFFF
@@ -161,7 +166,7 @@ def _unwound(crc: int, data: bytes) -> int:
     return register ^ _ALL_ONES
 
 
-def _whole(reader: format.BlockReader, offset: int) -> tuple[int, int, Any] | str:
+def _whole(reader: BlockReader, offset: int) -> tuple[int, int, Any] | str:
     try:
         return reader.at(offset)
     except ValueError as error:

@@ -88,7 +88,8 @@ def begin(directory: str, queue: TaskQueue) -> None:
 def replace_queue(store: Store, queue: TaskQueue) -> None:
     """Let a store hold ``queue`` instead of what it held, wholly or not at all.
 
-    It does when the dump gets its name. Raises OSError; then it holds what it held.
+    It does when the dump gets its name. Raises StoreFull or OSError; then it holds what
+    it held.
     """
     generation = store.rotate()
     try:

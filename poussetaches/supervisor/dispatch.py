@@ -35,6 +35,8 @@ class Dispatch:
         self._longest = timeout + GRACE
         self._leases = 0
         self._resting_until = 0.0
+        #: Whether the disk had no room for a lease.
+        self._resting = False
         #: Set once the service is to end.
         self.draining = False
         #: Attempts of all workers, also of those that are gone, and how they ended.
@@ -61,11 +63,16 @@ class Dispatch:
             try:
                 task = self._keeper.lease()
             except StoreFull as error:
-                log.error("deliveries rest: %s", error)
+                if not self._resting:
+                    log.error("deliveries rest: %s", error)
+                self._resting = True
                 self._resting_until = now + REST
                 return
             if task is None:
                 return
+            if self._resting:
+                self._resting = False
+                log.info("deliveries go on: there is room on the disk")
             self._leases += 1
             hold = Hold(task, task.attempts, now + self._longest)
             worker.holds[self._leases] = hold
@@ -81,7 +88,13 @@ class Dispatch:
                 extra=fields(child=worker.name, lease=message.lease),
             )
             return
-        outcome = Outcome(message.ok, message.status, message.error)
+        outcome = Outcome(
+            message.ok,
+            message.status,
+            message.error,
+            message.final,
+            message.retry_after,
+        )
         # Should this raise, the worker still holds the task, and loses it with its
         # life.
         self._keeper.conclude(hold.task, outcome)

@@ -14,10 +14,11 @@ import signal
 from collections.abc import Callable
 from typing import NoReturn
 
+from poussetaches.errors import StoreFull
+from poussetaches.lifeline import die_with_parent
 from poussetaches.log import fields
 from poussetaches.store.disk import Store
 from poussetaches.store.dump import write_dump
-from poussetaches.store.journal import NO_ROOM
 from poussetaches.supervisor.children import describe
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.signals import Signals
@@ -26,8 +27,12 @@ log = logging.getLogger(__name__)
 
 #: A journal of this size is dumped before its time, bytes.
 LARGE_JOURNAL = 256 * 1024 * 1024
-#: How soon after the last attempt at the earliest, seconds: it may have failed.
+#: How soon after the last dump was begun, seconds.
 PAUSE = 10.0
+#: After each failure it takes twice as long to the next attempt, up to this, seconds.
+LONGEST_PAUSE = 3600.0
+#: Exit status of a dump writer that has said itself why it failed.
+FAILED = 1
 
 
 class Dumper:
@@ -51,6 +56,8 @@ class Dumper:
         self._pid: int | None = None
         self._generation = 0
         self._begun_at = now
+        #: Attempts since the last one that went well.
+        self._failures = 0
         #: How long the last dump took, seconds; None before the first.
         self.duration: float | None = None
 
@@ -62,20 +69,26 @@ class Dumper:
         """When the next dump is due, monotonic seconds; infinity if none is needed."""
         if self._pid is not None or not self._store.has_news:
             return float("inf")
+        return self._begun_at + self._pause()
+
+    def _pause(self) -> float:
+        """Seconds from the beginning of one dump to that of the next."""
+        pause = self._interval
         if self._store.journal_size > LARGE_JOURNAL:
-            return self._begun_at + min(self._interval, PAUSE)
-        return self._begun_at + self._interval
+            pause = min(pause, PAUSE)
+        # However often it fails: a power of two has its limits.
+        growing = pause * 2.0 ** min(self._failures, 32)
+        return min(growing, max(pause, LONGEST_PAUSE))
 
     def begin(self, now: float) -> None:
         """Fork the dump writer, between commits. Raises OSError if the disk fails."""
         self._begun_at = now
-        self._store.sync()
+        # Until it is known to have gone well; so the writer, too, knows what follows.
+        self._failures += 1
         try:
             self._generation = self._store.rotate()
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            log.warning("no dump: the disk has no room for another journal")
+        except StoreFull as error:
+            log.warning("no dump: %s; %s", error, self._next_attempt())
             return
         gc.freeze()  # so that no collection in the child touches, and copies, our pages
         parent = os.getpid()
@@ -84,16 +97,22 @@ class Dumper:
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.ENOMEM):
                 raise
-            log.warning("no dump: %s", error.strerror)
-            pid = -1
+            log.warning("no dump: %s; %s", error.strerror, self._next_attempt())
+            return
         if pid == 0:
             self._write(parent)
-        self._pid = pid if pid > 0 else None
+        self._pid = pid
+
+    def _next_attempt(self) -> str:
+        return f"the next attempt is made in {self._pause():.0f} s"
 
     def _write(self, parent: int) -> NoReturn:
         # Whatever happens, this process must not return into the supervisor's loop.
-        status = 1
+        status = FAILED
         try:
+            # With the lock that it holds. Should the supervisor have ended before this,
+            # its writing ends as below.
+            die_with_parent()
             gc.disable()
             Signals.reset_in_child()
             self._close_sockets()
@@ -105,7 +124,7 @@ class Dumper:
             )
             status = 0 if written else 2
         except OSError as error:
-            log.error("the dump cannot be written: %s", error)
+            log.error("no dump: %s; %s", error, self._next_attempt())
         except BaseException:
             log.exception("the dump writer failed")
         finally:
@@ -121,15 +140,24 @@ class Dumper:
         self._pid = None
         code = os.waitstatus_to_exitcode(status)
         if code != 0:
-            log.warning("the dump was not written: %s", describe(code))
-            self._store.forget_unfinished()
+            if code != FAILED:
+                log.warning("no dump: %s; %s", describe(code), self._next_attempt())
+            self._tidy(self._store.forget_unfinished)
             return
-        self._store.forget_before(self._generation)
+        self._failures = 0
+        self._tidy(lambda: self._store.forget_before(self._generation))
         self.duration = now - self._begun_at
         log.info(
             "dumped",
             extra=fields(generation=self._generation, seconds=round(self.duration, 3)),
         )
+
+    def _tidy(self, remove: Callable[[], None]) -> None:
+        """Remove files that nobody needs. One that stays does no harm."""
+        try:
+            remove()
+        except OSError as error:
+            log.warning("a superfluous file cannot be removed: %s", error)
 
     def abandon(self) -> None:
         """End a dump that is under way; what it wrote goes at the next start."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from poussetaches.channel.messages import (
@@ -21,6 +21,7 @@ from poussetaches.channel.messages import (
     Ready,
     Reply,
 )
+from poussetaches.config import Config
 from poussetaches.errors import (
     ChannelError,
     IllegalEvent,
@@ -29,7 +30,7 @@ from poussetaches.errors import (
 )
 from poussetaches.model import listing
 from poussetaches.model.decisions import Submission
-from poussetaches.model.task import Task
+from poussetaches.model.task import NO_ANSWER, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
@@ -37,22 +38,46 @@ from poussetaches.supervisor.stats import Stats
 
 #: The most tasks that a page may have.
 LONGEST_PAGE = 1000
+#: Characters of a task's id, and of a schedule's, so that no task can have the id of a
+#: schedule's run.
+TASK_ID, SCHEDULE_ID = 32, 40
+#: Seconds: a hundred years, the longest delay that the public may ask for.
+LONGEST_DELAY = 100 * 366 * 86_400.0
+#: Bytes: far more than a request may have, and yet a lease of it fits into a frame.
+LONGEST_SPEC = 128 * 1024 * 1024
+#: Bytes of an attempt's error beyond what is kept of an answer: words of a worker.
+LONGEST_WORDS = 512
+#: Numbers that a child may have to say how busy it is.
+MOST_GAUGES = 32
 
 
 class Handlers:
-    """Runs in the supervisor's loop, one message at a time."""
+    """Runs in the supervisor's loop, one message at a time.
 
-    def __init__(self, keeper: Keeper, dispatch: Dispatch, stats: Stats) -> None:
+    A child with a bug in it may send anything. What no sound child would send raises
+    ChannelError here, before it gets as far as the queue, and is the end of that child.
+    """
+
+    def __init__(
+        self, keeper: Keeper, dispatch: Dispatch, stats: Stats, config: Config
+    ) -> None:
         self._keeper = keeper
         self._dispatch = dispatch
         self._stats = stats
-        self._handlers: dict[type[Message], Callable[[Child, Any], None]] = {
-            Ready: self._ready,
-            CannotStart: self._cannot_start,
-            Heartbeat: self._heartbeat,
-            Push: self._push,
-            Call: self._call,
-            Ended: self._ended,
+        self._slots = {"worker": range(1, config.concurrency + 1), "api": range(1)}
+        self._longest_error = config.max_response + LONGEST_WORDS
+        #: Those that a pulse is to be sent to, by name.
+        self._owed: dict[str, Child] = {}
+        #: Who may send it, and what is done with it.
+        self._handlers: dict[
+            type[Message], tuple[tuple[str, ...], Callable[[Child, Any], None]]
+        ] = {
+            Ready: (("api", "worker"), self._ready),
+            CannotStart: (("api", "worker"), self._cannot_start),
+            Heartbeat: (("api", "worker"), self._heartbeat),
+            Push: (("api",), self._push),
+            Call: (("api",), self._call),
+            Ended: (("worker",), self._ended),
         }
         self._verbs: dict[str, Callable[..., Any]] = {
             "status": self._status,
@@ -65,42 +90,86 @@ class Handlers:
 
     def handle(self, child: Child, message: Message) -> None:
         """Do what ``message`` of ``child`` asks. Raises ChannelError if it may not."""
-        handler = self._handlers.get(type(message))
-        if handler is None:
-            raise ChannelError(f"{type(message).__name__} is not for the supervisor")
+        roles, handler = self._handlers.get(type(message), ((), None))
+        if handler is None or child.role not in roles:
+            raise ChannelError(
+                f"{type(message).__name__} is not for the supervisor to get from"
+                f" {child.name}"
+            )
         handler(child, message)
+
+    def owe_pulses(self, children: Iterable[Child]) -> None:
+        """Something happened that every api among ``children`` should hear of soon."""
+        self._owed.update({c.name: c for c in children if c.role == "api"})
+
+    def send_pulses(self, now: float) -> None:
+        """Send what is owed. ``now``: monotonic."""
+        if self._owed:
+            pulse = self._stats.pulse(now)
+            for child in self._owed.values():
+                child.peer.send(pulse)
+            self._owed.clear()
 
     # --- any child --------------------------------------------------------------------
 
     def _ready(self, child: Child, message: Ready) -> None:
+        if child.ready or message.slots not in self._slots[child.role]:
+            raise ChannelError(f"it cannot be ready with {message.slots} slots")
         child.ready = True
         child.slots = message.slots
 
     def _cannot_start(self, child: Child, message: CannotStart) -> None:
-        child.reason = message.reason
+        child.reason = message.reason[:1000]
 
     def _heartbeat(self, child: Child, message: Heartbeat) -> None:
+        if len(message.gauges) > MOST_GAUGES or not all(
+            isinstance(name, str) and isinstance(value, int)
+            for name, value in message.gauges.items()
+        ):
+            raise ChannelError("its gauges are no numbers by name")
         child.memory = message.memory
         child.cpu = message.cpu
+        self._stats.note(child, message.gauges)
+        self.owe_pulses([child])
 
     # --- workers ----------------------------------------------------------------------
 
     def _ended(self, child: Child, message: Ended) -> None:
+        if (
+            not NO_ANSWER <= message.status <= 999
+            or not 0.0 <= message.duration < math.inf
+            or not 0.0 <= message.retry_after <= LONGEST_DELAY
+            or len(message.error) > self._longest_error
+        ):
+            raise ChannelError(f"no attempt ends like this: {message!r:.100}")
         self._dispatch.ended(child, message)
 
     # --- api --------------------------------------------------------------------------
 
     def _push(self, child: Child, message: Push) -> None:
+        self._check_push(message)
         number = message.number
         submission = Submission(*message[1:])
         try:
-            self._keeper.push(submission)
+            id = self._keeper.push(submission)
         except IllegalEvent:
             raise  # a bug of ours: ending before the commit is the safe way out
         except PousseTachesError as error:
             child.peer.send(_refusal(number, error))
         else:
-            child.peer.send(Reply(number, submission.id))
+            child.peer.send(Reply(number, id))
+
+    def _check_push(self, push: Push) -> None:
+        """Raise ChannelError for what no request that was checked becomes."""
+        queue = self._keeper.queue
+        if not abs(push.delay) <= LONGEST_DELAY:
+            raise ChannelError(f"a push with a delay of {push.delay!r:.50}")
+        if len(push.spec) > LONGEST_SPEC:
+            raise ChannelError(f"a push of {len(push.spec)} bytes")
+        if len(push.id) != (SCHEDULE_ID if push.schedule else TASK_ID):
+            raise ChannelError(f"a push with the id {push.id!r:.50}")
+        if not push.schedule and (push.id in queue.tasks or push.id in queue.schedules):
+            raise ChannelError(f"a push with the id of another, {push.id}")
 
     def _call(self, child: Child, message: Call) -> None:
         verb = self._verbs.get(message.verb)
@@ -108,6 +177,8 @@ class Handlers:
             raise ChannelError(f"there is no verb {message.verb!r:.50}")
         try:
             value = verb(**message.arguments)
+        except ChannelError:
+            raise  # nonsense: no answer of ours would mean anything to who sent it
         except IllegalEvent:
             raise  # a bug of ours: ending before the commit is the safe way out
         except PousseTachesError as error:
@@ -122,6 +193,10 @@ class Handlers:
         return self._stats.everything(time.monotonic())
 
     def _page(self, which: str, limit: int, cursor: str | None) -> dict[str, Any]:
+        if not isinstance(which, str) or not isinstance(cursor, str | None):
+            raise ChannelError(f"a page of {which!r:.50} after {cursor!r:.50}")
+        if not isinstance(limit, int) or limit < 1:
+            raise ChannelError(f"a page of {limit!r:.50} tasks")
         queue = self._keeper.queue
         after = None if cursor is None else _position(cursor)
         page = listing.page(queue, which, limit=min(limit, LONGEST_PAGE), after=after)

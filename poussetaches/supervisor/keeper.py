@@ -7,11 +7,20 @@ has returned; the loop calls it once per tick, for everything that happened in i
 from __future__ import annotations
 
 import logging
+import math
 import random
+from collections import deque
 
-from poussetaches.errors import StoreFull
+from poussetaches.errors import IllegalEvent, QueueFull, StoreFull
 from poussetaches.log import fields
 from poussetaches.model import decisions
+from poussetaches.model.bounds import (
+    UNBOUNDED,
+    Bounds,
+    forget,
+    forget_at,
+    fullness,
+)
 from poussetaches.model.decisions import Outcome, Policy, Submission
 from poussetaches.model.events import Died, Event, Paused, Resumed, Unscheduled
 from poussetaches.model.queue import TaskQueue
@@ -25,6 +34,12 @@ log = logging.getLogger(__name__)
 #: up to a limit, because what is allocated ahead is read at every start.
 ROOM_PER_TASK = 256
 MOST_ROOM = 16 * 1024 * 1024
+
+#: How soon a hand-back that found no room is tried again, seconds.
+REST = 1.0
+
+#: After how many seconds something that was full may have room.
+FULL_PAUSE = 10
 
 
 class Keeper:
@@ -42,6 +57,7 @@ class Keeper:
         *,
         slots: int,
         end_room: int,
+        bounds: Bounds = UNBOUNDED,
     ) -> None:
         self.queue = queue
         self.store = store
@@ -49,13 +65,42 @@ class Keeper:
         self._policy = policy
         self._slots = slots
         self._end_room = end_room
+        self._bounds = bounds
+        #: In flight when the service stopped, and not handed back yet.
+        self._orphans: deque[Task] = deque()
+        #: On the timeline.
+        self._hand_back_not_before = -math.inf
+        self._forget_not_before = -math.inf
+        self._refused_until = -math.inf
         self._random = random.Random()
 
-    def push(self, submission: Submission) -> None:
-        """Accept a push. Raises InvalidInput or StoreFull, having changed nothing."""
-        events = decisions.push(self.queue, submission, self.clock.now(), self._policy)
+    def push(self, submission: Submission) -> str:
+        """Accept a push; returns the id of its task, or of the one that was pushed with
+        the same key before.
+
+        Raises InvalidInput, QueueFull or StoreFull, having changed nothing.
+        """
+        now = self.clock.now()
+        key = submission.terms.key
+        known = self.queue.keys.known(key, now) if key else None
+        if known is not None:
+            return known
+        events = decisions.push(self.queue, submission, now, self._policy)
+        if events and (reason := fullness(self.queue, self._bounds)):
+            raise QueueFull(f"the queue is full: {reason}", retry_after=FULL_PAUSE)
         room = min(MOST_ROOM, ROOM_PER_TASK * len(self.queue.tasks))
-        self._record(events, spare=self._ends_room + room)
+        try:
+            self._record(events, spare=self._ends_room + room)
+        except StoreFull as full:
+            self._refused_until = now + full.retry_after
+            raise
+        self._refused_until = -math.inf
+        return submission.id
+
+    def refuses_pushes(self) -> bool:
+        """Whether the disk had no room for a push whose sender may still wait to try
+        again."""
+        return self.clock.now() < self._refused_until
 
     def lease(self) -> Task | None:
         """Begin the attempt that is due, if one is. Raises StoreFull."""
@@ -75,8 +120,8 @@ class Keeper:
 
     def lose(self, task: Task, reason: str) -> None:
         """The worker that held ``task`` is gone."""
-        now = self.clock.now()
-        events = decisions.lose(self.queue, task, reason, now, self._policy)
+        now, draw = self.clock.now(), self._random.random()
+        events = decisions.lose(self.queue, task, reason, now, draw, self._policy)
         self._record(events)
         log.warning(
             "attempt lost",
@@ -90,13 +135,43 @@ class Keeper:
         log.info("handed back", extra=fields(task=task.id, attempt=task.attempts))
 
     def recover(self) -> int:
-        """Take back what was in flight when the service stopped; returns how many."""
-        count = 0
-        now = self.clock.now()
-        for events in decisions.recover(self.queue, now, self._policy):
-            self._record(events)
-            count += 1
+        """Take back what was in flight when the service stopped; returns how many.
+
+        What the disk has no room for stays in flight until ``hand_back_orphans``.
+        """
+        self._orphans.extend(self.queue.leased.values())
+        count = len(self._orphans)
+        self.hand_back_orphans()
         return count
+
+    def hand_back_orphans(self) -> None:
+        """Hand back what ``recover`` could not, if there is room for it now."""
+        now = self.clock.now()
+        if not self._orphans or now < self._hand_back_not_before:
+            return
+        was_full = self._hand_back_not_before > -math.inf
+        try:
+            while self._orphans:
+                task = self._orphans[0]
+                self._record(decisions.hand_back(self.queue, task, now, self._policy))
+                self._orphans.popleft()
+        except StoreFull:
+            self._hand_back_not_before = now + REST
+            if not was_full:
+                log.warning(
+                    "the disk is full: what was in flight is handed back when there is"
+                    " room",
+                    extra=fields(tasks=len(self._orphans)),
+                )
+            return
+        if was_full:
+            log.info("there was room to hand back what was in flight")
+
+    def hand_back_in(self) -> float:
+        """Seconds until ``hand_back_orphans`` has something to do."""
+        if not self._orphans:
+            return math.inf
+        return self._hand_back_not_before - self.clock.now()
 
     def pause(self) -> None:
         """Lease nothing from now on."""
@@ -117,6 +192,25 @@ class Keeper:
         self._record(events, spare=self._ends_room)
         log.info("schedules dropped", extra=fields(count=count))
         return count
+
+    def forget(self) -> None:
+        """Drop the dead letters that need not be kept any more."""
+        now = self.clock.now()
+        if now < self._forget_not_before:
+            return
+        events = forget(self.queue, self._bounds, now)
+        try:
+            self._record(events, spare=self._ends_room)
+        except StoreFull:
+            self._forget_not_before = now + FULL_PAUSE
+            return
+        if events:
+            log.info("dead letters dropped", extra=fields(count=len(events)))
+
+    def forget_in(self) -> float:
+        """Seconds until ``forget`` has something to do."""
+        at = max(forget_at(self.queue, self._bounds), self._forget_not_before)
+        return at - self.clock.now()
 
     def watch_clock(self) -> None:
         """Follow the wall clock, if it was set."""
@@ -144,13 +238,18 @@ class Keeper:
     @property
     def _ends_room(self) -> int:
         """Bytes that the ends of all attempts that can be in flight may need."""
-        return self._end_room * min(self._slots, len(self.queue.tasks) + 1)
+        orphans = ROOM_PER_TASK * len(self._orphans)
+        return self._end_room * min(self._slots, len(self.queue.tasks) + 1) + orphans
 
     def _record(self, events: list[Event], *, spare: int = 0) -> None:
         if events:
             self.store.append(events, spare=spare)
         for event in events:
-            self.queue.apply(event)
+            try:
+                self.queue.apply(event)
+            except Exception as error:
+                # The store has it: whatever this is, nobody may go on after it.
+                raise IllegalEvent(f"{event!r:.200} cannot happen: {error}") from error
 
     def _tell(self, task: Task, outcome: Outcome, events: list[Event]) -> None:
         if any(isinstance(event, Unscheduled) for event in events):

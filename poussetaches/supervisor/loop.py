@@ -13,7 +13,7 @@ import time
 
 from poussetaches.channel.messages import Configure, Stop
 from poussetaches.config import Config
-from poussetaches.errors import ChannelError, StartupError
+from poussetaches.errors import ChannelError, IllegalEvent, StartupError, StoreFull
 from poussetaches.log import fields
 from poussetaches.supervisor.children import Child, Children, describe
 from poussetaches.supervisor.dispatch import Dispatch
@@ -22,7 +22,8 @@ from poussetaches.supervisor.handlers import Handlers
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.signals import Signals
 from poussetaches.supervisor.stats import Stats
-from poussetaches.supervisor.systemd import notify
+from poussetaches.supervisor.systemd import Keepalive, notify
+from poussetaches.supervisor.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Supervisor:
         self._keeper = keeper
         self._children = children
         self._signals = signals
+        self._watchdog = Watchdog(config.heartbeat_timeout)
+        self._keepalive = Keepalive(now)
         self._selector = selectors.DefaultSelector()
         self._selector.register(signals, selectors.EVENT_READ)
         self._dispatch = Dispatch(keeper, children, timeout=config.timeout)
@@ -51,8 +54,10 @@ class Supervisor:
             now=now,
             close_sockets=self._close_sockets,
         )
-        stats = Stats(keeper, children, self._dispatch, self._dumper, started_at=now)
-        self._handlers = Handlers(keeper, self._dispatch, stats)
+        self._stats = Stats(
+            keeper, children, self._dispatch, self._dumper, started_at=now
+        )
+        self._handlers = Handlers(keeper, self._dispatch, self._stats, config)
         #: Whether every child has been ready once.
         self._started = False
         self._stopping = False
@@ -69,10 +74,21 @@ class Supervisor:
         Raises StartupError if a child cannot start, OSError if the store fails: nothing
         that was not on disk has been acknowledged then.
         """
+        with self._watchdog:
+            self._serve()
+            self._keeper.store.close()
+
+    def _serve(self) -> None:
         try:
             self._tick(time.monotonic())
             while not self._is_over():
-                for key, mask in self._selector.select(self._sleep(time.monotonic())):
+                now = time.monotonic()
+                until = self._due_at(now)
+                self._watchdog.rest(until)
+                patience = None if until == NEVER else max(0.0, until - now)
+                ready = self._selector.select(patience)
+                self._watchdog.woke()
+                for key, mask in ready:
                     if key.data is None:
                         self._heed_signals()
                     elif mask & selectors.EVENT_READ:
@@ -81,7 +97,6 @@ class Supervisor:
         finally:
             self._dumper.abandon()
             self._children.end()
-        self._keeper.store.close()
 
     def _is_over(self) -> bool:
         # Whoever cannot even be killed is left to the operating system.
@@ -90,6 +105,7 @@ class Supervisor:
     # --- one tick ---------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
+        self._watchdog.at("children")
         self._keeper.watch_clock()
         for child in self._children.silent(now):
             self._part_with(child, child.fault or "it was silent")
@@ -98,25 +114,36 @@ class Supervisor:
         self._end_if_due(now)
         if not self._stopping:
             self._fill(now)
+        self._watchdog.at("leases")
+        self._keeper.hand_back_orphans()
         self._dispatch.lease(now)
+        self._handlers.send_pulses(now)
+        self._keeper.forget()
+        self._watchdog.at("commit")
         self._keeper.commit()
+        self._watchdog.at("answers")
         # Nothing is sent anywhere but here: what was decided is on disk now.
         for child in self._children:
             self._flush(child)
+        self._watchdog.at("sync")
         self._sync(now)
         if self._dumper.due_at() <= now and not self._dispatch.draining:
+            self._watchdog.at("dump")
             self._dumper.begin(now)
+        self._keepalive.beat(now)
 
-    def _sleep(self, now: float) -> float | None:
-        """Seconds until the next thing is due; None: only a byte can bring one."""
-        moment = min(
+    def _due_at(self, now: float) -> float:
+        """When the next thing is due, monotonic; infinity: only a byte can bring it."""
+        return min(
             self._dispatch.due_at(now),
+            now + self._keeper.hand_back_in(),
+            now + self._keeper.forget_in(),
             self._children.next_deadline() if not self._stopping else NEVER,
             self._dumper.due_at() if not self._dispatch.draining else NEVER,
             self._sync_at,
             self._patience,
+            self._keepalive.due_at,
         )
-        return None if moment == NEVER else max(0.0, moment - now)
 
     def _sync(self, now: float) -> None:
         store = self._keeper.store
@@ -148,7 +175,9 @@ class Supervisor:
                 self._handlers.handle(child, message)
         except ChannelError as error:
             self._part_with(child, error.message)
-        except (TypeError, ValueError, KeyError):
+        except (OSError, IllegalEvent, StoreFull):
+            raise  # not the child's doing, and ending before the commit is safe
+        except Exception:
             # One child's nonsense must not end the others; the traceback says whose.
             log.exception("a message of %s makes no sense", child.name)
             self._part_with(child, "it sent nonsense")
@@ -188,7 +217,8 @@ class Supervisor:
             self._selector.modify(child.peer, events, child)
 
     def _begin_service(self) -> None:
-        self._started = True
+        self._started = self._stats.started = True
+        self._handlers.owe_pulses(self._children)
         queue = self._keeper.queue
         log.info(
             "ready",
@@ -229,6 +259,7 @@ class Supervisor:
         """Begin no attempt any more, let those under way end; still take pushes."""
         notify("STOPPING=1")
         self._dispatch.draining = True
+        self._handlers.owe_pulses(self._children)
         self._patience = time.monotonic() + self._config.drain_timeout
 
     def _stop(self) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import poussetaches
 from poussetaches import usage
+from poussetaches.channel.messages import Pulse
 from poussetaches.model.listing import oldest_due
 from poussetaches.supervisor.children import Child, Children
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.dumper import Dumper
+from poussetaches.supervisor.health import Signs, complaints, obstacles
 from poussetaches.supervisor.keeper import Keeper
 
 
@@ -31,6 +33,14 @@ class Stats:
         self._dispatch = dispatch
         self._dumper = dumper
         self._started_at = started_at
+        #: Whether every child has been ready once.
+        self.started = False
+        #: What each child said last of how busy it is, by its name.
+        self._gauges: dict[str, dict[str, Any]] = {}
+
+    def note(self, child: Child, gauges: dict[str, Any]) -> None:
+        """A child says how busy it is."""
+        self._gauges[child.name] = gauges
 
     def status(self, now: float) -> dict[str, Any]:
         """The short answer: is it alive, does work move? ``now``: monotonic."""
@@ -55,6 +65,25 @@ class Stats:
             ),
         }
 
+    def pulse(self, now: float) -> Pulse:
+        """The same, and a judgement of it. ``now``: monotonic.
+
+        To be asked when the tick has begun all attempts that it can.
+        """
+        status = self.status(now)
+        workers = self._children.workers()
+        oldest = status["oldest_due"]
+        signs = Signs(
+            started=self.started,
+            draining=self._dispatch.draining,
+            paused=status["paused"],
+            workers=len(workers),
+            free=sum(max(0, worker.free) for worker in workers),
+            late=0.0 if oldest is None else oldest["seconds"],
+            full=self._keeper.refuses_pushes(),
+        )
+        return Pulse(status, complaints(signs), obstacles(signs))
+
     def everything(self, now: float) -> dict[str, Any]:
         """The whole picture, per child and in total. ``now``: monotonic."""
         queue, store = self._keeper.queue, self._keeper.store
@@ -62,6 +91,8 @@ class Stats:
             **self.status(now),
             "accounting_difference": queue.difference(),
             "schedules": len(queue.schedules),
+            "keys": len(queue.keys),
+            "memory": queue.memory,
             "kept": {"succeeded": len(queue.succeeded), "dead": len(queue.dead)},
             "attempts": {
                 "succeeded": self._dispatch.succeeded,
@@ -80,21 +111,22 @@ class Stats:
                 "cpu": usage.cpu(),
             },
             "restarts": self._children.restarts,
-            "children": [_child(child, now) for child in self._children],
+            "children": [self._child(child, now) for child in self._children],
         }
 
-
-def _child(child: Child, now: float) -> dict[str, Any]:
-    return {
-        "name": child.name,
-        "pid": child.process.pid,
-        "ready": child.ready,
-        "uptime": round(now - child.started_at, 3),
-        "memory": child.memory,
-        "cpu": child.cpu,
-        "slots": child.slots,
-        "in_flight": len(child.holds),
-        "succeeded": child.succeeded,
-        "failed": child.failed,
-        "busy": round(child.busy, 3),
-    }
+    def _child(self, child: Child, now: float) -> dict[str, Any]:
+        return {
+            "name": child.name,
+            "pid": child.process.pid,
+            "ready": child.ready,
+            "uptime": round(now - child.started_at, 3),
+            "memory": child.memory,
+            "cpu": child.cpu,
+            "slots": child.slots,
+            "in_flight": len(child.holds),
+            "succeeded": child.succeeded,
+            "failed": child.failed,
+            "busy": round(child.busy, 3),
+            # Before that they are those of the child that was in its place.
+            "gauges": self._gauges.get(child.name, {}) if child.ready else {},
+        }

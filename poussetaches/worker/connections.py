@@ -8,6 +8,7 @@ to the pool. The credit of the worker limits how many there are.
 
 from __future__ import annotations
 
+import math
 import select
 from time import monotonic
 from typing import Any
@@ -42,14 +43,15 @@ class TransportError(PousseTachesError):
         super().__init__(message)
         #: ``dns``, ``connect``: the target has seen nothing of the request. ``tls``: no
         #: secure connection. ``timeout``, ``reset`` (broken off), ``protocol`` (what it
-        #: sent is no proper HTTP): the target may have acted on it.
+        #: sent is no proper HTTP): the target may have acted on it. ``refused``: by us,
+        #: see ``guard.py``.
         self.kind = kind
 
 
 class Connection:
     """A connected socket that never blocks, and what is needed to wait for it."""
 
-    __slots__ = ("_hub", "_poll", "_readable", "idle_since", "origin", "sock")
+    __slots__ = ("_hub", "_poll", "_readable", "idle_since", "origin", "rested", "sock")
 
     def __init__(self, sock: socket, origin: Origin) -> None:
         sock.settimeout(0.0)
@@ -57,6 +59,8 @@ class Connection:
         self.origin = origin
         #: Monotonic seconds; only meaningful in the pool.
         self.idle_since = 0.0
+        #: Seconds that it was idle before it was taken; 0.0 if it is new.
+        self.rested = 0.0
         self._hub = gevent.get_hub()
         # Kept over the connection's life: making one for each wait costs as much again.
         self._readable = self._hub.loop.io(sock.fileno(), _READ)
@@ -102,7 +106,7 @@ class Connection:
 class _Idle:
     """What the pool knows of one origin."""
 
-    __slots__ = ("connections", "given_at", "proven")
+    __slots__ = ("connections", "given_at", "longest_rest", "proven")
 
     def __init__(self) -> None:
         #: The one idle longest first.
@@ -111,6 +115,15 @@ class _Idle:
         self.given_at = 0.0
         #: The origin was seen to keep connections open.
         self.proven = False
+        #: Seconds; a connection that rested longer is not used any more.
+        self.longest_rest = math.inf
+
+    def learn(self, rest: float) -> None:
+        """A connection was closed, or lost a request, after it rested so long: do not
+        come near that again. What is shorter than a probation is no limit of the
+        origin's, rather its end."""
+        if rest >= PROBATION:
+            self.longest_rest = min(self.longest_rest, rest / 2)
 
     def oldest(self) -> float:
         """Since when the one idle longest is; there has to be one."""
@@ -124,6 +137,9 @@ class IdlePool:
     unbit/uwsgi#2133). Whoever sends a next request at that very moment loses it, and
     cannot know whether it may be sent again. So an origin has to prove that it keeps
     connections: until one has rested for a while and was still open, no other is kept.
+
+    Those that keep them do so for a time of their own, and to send at the end of it is
+    the same loss. So what was found closed shows how long not to let the others rest.
     """
 
     def __init__(self, *, idle_timeout: float, max_idle: int) -> None:
@@ -146,11 +162,15 @@ class IdlePool:
         idle = self._by_origin.get(origin)
         if idle is None or not (idle.proven or self._prove(idle)):
             return None
+        now = monotonic()
         while idle.connections:
             connection = idle.connections.pop()
             self._count -= 1
-            if not connection.is_stale():
-                return connection
+            connection.rested = now - connection.idle_since
+            if connection.rested <= idle.longest_rest:
+                if not connection.is_stale():
+                    return connection
+                idle.learn(connection.rested)
             connection.close()
         return None
 
@@ -171,10 +191,12 @@ class IdlePool:
         if self._timer is None:
             self._start_timer(self._idle_timeout)
 
-    def distrust(self, origin: Origin) -> None:
-        """*origin* broke off an exchange: it has to prove anew what it keeps."""
-        if (idle := self._by_origin.get(origin)) is not None:
+    def distrust(self, connection: Connection) -> None:
+        """An exchange over it was broken off: its origin has to prove anew what it
+        keeps."""
+        if (idle := self._by_origin.get(connection.origin)) is not None:
             idle.proven = False
+            idle.learn(connection.rested)
 
     def close(self) -> None:
         """Close all that is idle, and from now on keep nothing."""

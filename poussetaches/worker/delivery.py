@@ -14,10 +14,12 @@ from functools import lru_cache
 
 import poussetaches
 from poussetaches.channel.messages import Ended, Lease, unseal
-from poussetaches.errors import PousseTachesError
+from poussetaches.errors import InvalidInput, PousseTachesError
 from poussetaches.log import fields
 from poussetaches.model.target import parse_target
 from poussetaches.model.task import NO_ANSWER
+from poussetaches.worker.guard import TargetRefused
+from poussetaches.worker.retry_after import retry_after
 from poussetaches.worker.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -44,20 +46,19 @@ class Delivery:
         """Make the attempt. Whatever goes wrong with it is in what is returned."""
         began = time.monotonic()
         try:
-            ok, status, error = self._exchange(lease)
+            ended = self._exchange(lease)
+        except (InvalidInput, TargetRefused) as failure:
+            # The URL and the settings will be the same at the next attempt.
+            ended = _no_answer(lease, failure.message)._replace(final=True)
         except PousseTachesError as failure:
-            ok, status, error = False, NO_ANSWER, _reason(failure.message)
+            ended = _no_answer(lease, failure.message)
         except Exception as failure:
             # A fault of ours with one task must not cost the others their worker.
             log.exception("attempt failed by a bug", extra=fields(task=lease.id))
-            ok, status, error = (
-                False,
-                NO_ANSWER,
-                _reason(f"internal error: {failure!r}"),
-            )
-        return Ended(lease.lease, ok, status, error, time.monotonic() - began)
+            ended = _no_answer(lease, f"internal error: {failure!r}")
+        return ended._replace(duration=time.monotonic() - began)
 
-    def _exchange(self, lease: Lease) -> tuple[bool, int, bytes]:
+    def _exchange(self, lease: Lease) -> Ended:
         spec = unseal(lease.spec)
         headers = (
             *self._headers,
@@ -68,8 +69,10 @@ class Delivery:
         answer = self._transport.request(
             _target(spec.url), "POST", headers, body, timeout=self._timeout
         )
-        ok = answer.status == spec.expected
-        return ok, answer.status, b"" if ok else answer.body
+        if answer.status == spec.expected:
+            return Ended(lease.lease, True, answer.status, b"")
+        pause = retry_after(answer.headers, time.time())
+        return Ended(lease.lease, False, answer.status, answer.body, retry_after=pause)
 
 
 def envelope(payload: bytes | None, attempt: int, request_id: str) -> bytes:
@@ -85,5 +88,6 @@ def envelope(payload: bytes | None, attempt: int, request_id: str) -> bytes:
     )
 
 
-def _reason(sentence: str) -> bytes:
-    return sentence.encode("utf-8", "replace")[:LONGEST_REASON]
+def _no_answer(lease: Lease, sentence: str) -> Ended:
+    reason = sentence.encode("utf-8", "replace")[:LONGEST_REASON]
+    return Ended(lease.lease, False, NO_ANSWER, reason)

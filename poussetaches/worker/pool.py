@@ -12,6 +12,7 @@ from poussetaches.channel.messages import Lease, Message, Stop
 from poussetaches.config import Config
 from poussetaches.errors import ChannelError
 from poussetaches.worker.delivery import Delivery
+from poussetaches.worker.guard import Guard
 from poussetaches.worker.transport import Transport
 
 
@@ -19,7 +20,8 @@ def begin(
     config: Config, channel: Channel, fds: Sequence[int]
 ) -> Callable[[Message], None]:
     """Start the pool, tell the supervisor, and return who takes its messages."""
-    transport = Transport(max_response=config.max_response)
+    guard = Guard(config.allowed_targets, config.bind)
+    transport = Transport(max_response=config.max_response, resolve=guard)
     delivery = Delivery(transport, auth_key=config.auth_key, timeout=config.timeout)
     leases: SimpleQueue[Lease] = SimpleQueue()
 

@@ -112,7 +112,7 @@ class Transport:
         except BaseException as error:
             connection.close()
             if isinstance(error, TransportError) and error.kind == "reset":
-                self._idle.distrust(target.origin)
+                self._idle.distrust(connection)
             raise
         if all_sent and reply.keep_alive:
             self._idle.give(connection)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -12,6 +14,8 @@ from wsgiref.validate import validator
 import pytest
 
 from poussetaches.api.app import make_app, status_of
+from poussetaches.api.health import Health
+from poussetaches.channel.messages import Pulse
 from poussetaches.errors import (
     ChannelError,
     InvalidInput,
@@ -29,6 +33,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.rules = Rules("UTC")
+        self.max_payload = 1000
         self.asked: list[tuple[Any, ...]] = []
         self.error: PousseTachesError | None = None
         self.tasks: list[TaskView] = []
@@ -87,8 +92,13 @@ def gateway() -> Gateway:
 
 
 @pytest.fixture
-def ask(gateway: Gateway) -> Iterator[Ask]:
-    app = validator(make_app(gateway))  # type: ignore[arg-type]
+def vitals() -> Health:
+    return Health(10.0, time.monotonic())
+
+
+@pytest.fixture
+def ask(gateway: Gateway, vitals: Health) -> Iterator[Ask]:
+    app = validator(make_app(gateway, vitals))  # type: ignore[arg-type]
 
     def ask(method: str, path: str, body: bytes = b"", query: str = "") -> Answer:
         environ: dict[str, Any] = {
@@ -204,6 +214,45 @@ def test_a_refusal_names_code_message_and_field(ask: Ask) -> None:
     error = answer.json["error"]
     assert sorted(error) == ["code", "field", "message"]
     assert (error["code"], error["field"]) == ("invalid", "expected")
+
+
+@pytest.mark.parametrize("payload", [b64encode(bytes(1001)).decode(), [0] * 1001])
+def test_a_payload_that_is_too_large_is_413_and_names_the_field(
+    ask: Ask, gateway: Gateway, payload: object
+) -> None:
+    push = {"url": "http://a/", "payload": payload}
+    answer = ask("POST", "/", json.dumps(push).encode())
+    assert answer.status == 413
+    assert answer.json["error"] == {
+        "code": "too_large",
+        "message": "payload: 1001 bytes, more than 1000",
+        "field": "payload",
+    }
+    assert gateway.asked == []
+    fits = {"url": "http://a/", "payload": b64encode(bytes(1000)).decode()}
+    assert ask("POST", "/", json.dumps(fits).encode()).status == 201
+
+
+def test_health_and_readiness_are_answered_without_the_supervisor(
+    ask: Ask, gateway: Gateway, vitals: Health
+) -> None:
+    gateway.error = ChannelError("nobody is there")
+    assert ask("GET", "/health").json["healthy"] is True
+    unready = ask("GET", "/ready")
+    assert unready.status == 503
+    assert unready.json == {
+        "ready": False,
+        "complaints": ["the supervisor has not been heard yet"],
+    }
+    vitals.hear(Pulse({"paused": True}, [], []), time.monotonic())
+    healthy = ask("GET", "/health")
+    assert (healthy.status, healthy.json["paused"]) == (200, True)
+    assert ask("GET", "/ready").json == {"ready": True, "complaints": []}
+    vitals.hear(Pulse({}, ["no worker is ready"], []), time.monotonic())
+    assert ask("GET", "/health").status == 503
+    assert ask("GET", "/health").json["complaints"] == ["no worker is ready"]
+    assert ask("GET", "/ready").status == 200
+    assert ask("POST", "/health").status == 405
 
 
 def test_a_full_disk_is_503_with_retry_after(ask: Ask, gateway: Gateway) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterable
 
 import pytest
 
+from poussetaches.api.budget import SMALL, Budget
 from poussetaches.api.environ import base_environ
 from poussetaches.api.request import Limits, Phase, Request, RequestReader
 from tests.api.corpus import (
@@ -22,7 +25,8 @@ from tests.api.corpus import (
 
 
 def reader(limits: Limits = LIMITS) -> RequestReader:
-    return RequestReader(base_environ(("::1", 7991, 0, 0), ("::2", 5, 0, 0)), limits)
+    base = base_environ(("::1", 7991, 0, 0), ("::2", 5, 0, 0))
+    return RequestReader(base, limits, Budget(limits.max_held))
 
 
 def told(request: Request) -> tuple[dict[str, object], bytes, bool]:
@@ -219,3 +223,41 @@ def test_what_comes_before_a_bad_request_is_served() -> None:
     subject = reader()
     assert len(subject.feed(SECOND + SECOND + b"BREW / HTTP/1.1\r\n")) == 2
     assert subject.refused is not None
+
+
+def test_what_was_read_goes_with_its_reader_and_not_some_time_later() -> None:
+    """It and the parser know each other, and collections are rare: megabytes of those
+    who have long gone would stay in memory."""
+    gc.collect()
+    gc.disable()
+    try:
+        subject = reader()
+        subject.feed(post(b"Content-Length: 900000", body=bytes(800_000)))
+        kept = weakref.ref(subject)
+        subject.end()
+        del subject
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_what_is_kept_of_a_request_that_is_not_complete_is_counted() -> None:
+    subject = reader()
+    subject.feed(b"POST / HTTP/1.1\r\nHost: a\r\nX: abc")
+    assert subject.unfinished == 32
+    (whole,) = subject.feed(b"\r\nContent-Length: 3\r\n\r\nabc")
+    assert (whole.size, subject.unfinished) == (3, 0)
+    subject.feed(chunked(b"5\r\nabcde\r\n3\r\nab"))
+    assert subject.unfinished == 7
+    subject.feed(b"c\r\n0\r\n\r\n")
+    assert subject.unfinished == 0
+
+
+@pytest.mark.parametrize("size", [SMALL, SMALL + 1])
+def test_a_body_that_has_no_room_is_refused_with_its_head(size: int) -> None:
+    budget = Budget(400_000)
+    budget.held = 250_000
+    base = base_environ(("::1", 7991, 0, 0), ("::2", 5, 0, 0))
+    subject = RequestReader(base, LIMITS, budget)
+    subject.feed(post(b"Content-Length: %d" % size))
+    assert (subject.refused is None) is (size <= SMALL)

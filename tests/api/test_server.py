@@ -5,11 +5,16 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
+import resource
 import socket
 import statistics
 import struct
 import time
+import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from wsgiref.validate import validator
@@ -460,24 +465,233 @@ def test_no_greenlet_is_left_of_a_connection_or_a_server(recorder: Recorder) -> 
         for _ in range(5):
             with site.client() as client:
                 client.ask(PLAIN)
-        eventually(lambda: greenlets() == before + 1)
+        # One accepts, one closes what is idle for too long.
+        eventually(lambda: greenlets() == before + 2)
     assert greenlets() == before
 
 
-def test_connections_past_the_limit_wait_for_their_turn(recorder: Recorder) -> None:
+# Too many at once
+
+
+def test_a_connection_past_the_limit_takes_the_place_of_the_longest_idle_one(
+    recorder: Recorder,
+) -> None:
     limits = Limits(max_body=1, max_connections=2)
     with serving(recorder, limits) as site:
-        first, second, third = (site.client() for _ in range(3))
+        first, second = site.client(), site.client()
         first.ask(PLAIN)
         second.ask(PLAIN)
-        third.send(SECOND)
-        for _ in range(20):
-            first.ask(PLAIN)
-        assert "/second" not in recorder.calls
+        # Now the second is the one that has been idle for longer.
+        first.ask(PLAIN)
+        with site.client() as third:
+            assert third.ask(PLAIN).status == 200
+            assert second.is_closed()
+            assert first.ask(PLAIN).status == 200
         first.close()
-        assert third.read().body == b"GET /second "
         second.close()
-        third.close()
+
+
+def test_many_silent_connections_keep_nobody_out(recorder: Recorder) -> None:
+    limits = Limits(max_body=1, max_connections=5)
+    with serving(recorder, limits) as site:
+        silent = [site.client() for _ in range(50)]
+        with site.client() as client:
+            assert client.ask(PLAIN).status == 200
+            gauges = site.server.gauges()
+            assert gauges["connections"] <= 6
+        for one in silent:
+            one.close()
+        eventually(lambda: site.server.gauges()["connections"] == 0)
+
+
+def test_a_connection_past_the_limit_is_told_so_if_all_others_are_busy() -> None:
+    app = Slow()
+    limits = Limits(max_body=1, max_connections=2)
+    with serving(app, limits) as site:
+        busy = [site.client() for _ in range(2)]
+        for one in busy:
+            one.send(PLAIN)
+        eventually(lambda: app.called == 2)
+        before = open_files()
+        for _ in range(20):
+            with site.client() as client:
+                (reply,) = client.read_all()
+                assert reply.status == 503
+                assert reply.headers["connection"] == "close"
+                assert int(reply.headers["retry-after"]) >= 1
+                assert json.loads(reply.body)["error"]["code"] == "unavailable"
+        assert open_files() == before
+        assert site.server.gauges() == {"connections": 2, "refused": 20, "held": 0}
+        app.release.set()
+        for one in busy:
+            assert one.read().status == 200
+            one.close()
+        eventually(lambda: site.server.gauges()["connections"] == 0)
+        with site.client() as client:
+            assert client.ask(PLAIN).status == 200
+
+
+@contextmanager
+def descriptors_used_up() -> Iterator[None]:
+    """No further one can be had, by this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    newest = os.open("/dev/null", os.O_RDONLY)
+    os.close(newest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (newest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("idle", [True, False], ids=["idle", "busy"])
+def test_without_descriptors_idle_connections_leave_and_nothing_spins(
+    recorder: Recorder, caplog: pytest.LogCaptureFixture, idle: bool
+) -> None:
+    """As when somebody else has used up those of the whole system."""
+    with serving(recorder) as site, site.client() as client, socket.socket() as late:
+        client.send(PLAIN if idle else PLAIN + b"GET / HT")
+        assert client.read().status == 200
+        with descriptors_used_up():
+            late.connect(site.address)
+            late.sendall(SECOND)
+            used = time.process_time()
+            if idle:
+                eventually(lambda: "/second" in recorder.calls)
+            else:
+                gevent.sleep(0.5)
+                assert "/second" not in recorder.calls
+            assert time.process_time() - used < 0.1
+        eventually(lambda: "/second" in recorder.calls)
+    (record,) = [r for r in caplog.records if r.levelno > logging.DEBUG]
+    assert record.getMessage() == "no connection can be taken: Too many open files"
+    caplog.clear()
+
+
+# Too much at once
+
+#: Room for three large bodies, and for some small ones beside them.
+TIGHT = Limits(max_body=100_000, max_held=400_000)
+LARGE = b"a" * 100_000
+
+
+def test_bodies_that_do_not_fit_in_memory_together_are_refused(
+    recorder: Recorder,
+) -> None:
+    """Each of them would be allowed alone. Small requests are served meanwhile."""
+    with serving(recorder, TIGHT) as site:
+        clients = [site.client() for _ in range(10)]
+        for client in clients:
+            client.send(post(b"Content-Length: 100000", body=LARGE[:-1]))
+        eventually(lambda: site.server.gauges()["held"] == 299_997)
+        with site.client() as modest:
+            small = post(b"Content-Length: 1000", body=b"b" * 1000)
+            assert modest.ask(small).status == 200
+            assert site.server.gauges()["held"] == 299_997
+        replies = []
+        for client in clients:
+            with suppress(OSError):
+                client.send(b"a")
+            replies.append(client.read())
+            client.close()
+        assert sorted(reply.status for reply in replies) == [200] * 3 + [503] * 7
+        for reply in replies:
+            if reply.status == 503:
+                assert reply.headers["connection"] == "close"
+                assert int(reply.headers["retry-after"]) >= 1
+                assert json.loads(reply.body)["error"]["code"] == "unavailable"
+        eventually(lambda: site.server.gauges()["held"] == 0)
+        assert recorder.calls == ["/first"] * 4
+
+
+def test_a_body_that_will_not_fit_is_refused_before_it_is_sent(
+    recorder: Recorder,
+) -> None:
+    with serving(recorder, TIGHT) as site:
+        clients = [site.client() for _ in range(3)]
+        for client in clients:
+            client.send(post(b"Content-Length: 100000", body=LARGE[:-1]))
+        eventually(lambda: site.server.gauges()["held"] == 299_997)
+        with site.client() as late:
+            late.send(post(b"Content-Length: 90000", b"Expect: 100-continue"))
+            (reply,) = late.read_all()
+            assert reply.status == 503
+        for client in clients:
+            client.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        post(b"Content-Length: 100000", body=LARGE),
+        post(b"Content-Length: 100000", body=LARGE[:-1]),
+        chunked(b"1\r\na\r\n" * 10_000),
+        chunked(b"1\r\na\r\n" * 10_000 + b"x"),
+        post(b"Content-Length: 10", body=b"a" * 10) * 20,
+        b"POST / HTTP/1.1\r\nX: " + b"a" * 5000,
+        post(b"Content-Length: 5", body=b"abc"),
+    ],
+    ids=["whole", "half", "chunks", "broken", "pipeline", "head", "short"],
+)
+@pytest.mark.parametrize("leaves", [False, True], ids=["staying", "leaving"])
+def test_the_room_of_a_request_is_free_again_however_it_ends(
+    request_: bytes, leaves: bool
+) -> None:
+    with serving(validator(strict), TIGHT_AND_SHORT) as site:
+        for _ in range(5):
+            client = site.client()
+            client.send(request_)
+            if leaves:
+                client.close()
+            else:
+                eventually(lambda: site.server.gauges()["connections"] == 1)
+                client.read_all()
+                client.close()
+            eventually(lambda: site.server.gauges()["connections"] == 0)
+            assert site.server.gauges()["held"] == 0
+
+
+TIGHT_AND_SHORT = replace(TIGHT, header_timeout=0.1, body_timeout=0.1, idle_timeout=0.1)
+
+
+def test_the_room_of_a_request_is_free_again_when_the_application_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving(failing, TIGHT) as site, site.client() as client:
+        assert client.ask(post(b"Content-Length: 90000", body=LARGE[10_000:])).status
+        eventually(lambda: site.server.gauges()["held"] == 0)
+    caplog.clear()
+
+
+def test_an_idle_connection_keeps_nothing_of_its_last_request() -> None:
+    app = Bottle()
+    inputs: list[weakref.ref[object]] = []
+
+    def take() -> str:
+        inputs.append(weakref.ref(request.environ["wsgi.input"]))
+        return "taken"
+
+    app.route("/first", method="POST", callback=take)
+    with serving(app) as site, site.client() as client:
+        client.ask(post(b"Content-Length: 100000", body=LARGE))
+        eventually(lambda: len(site.server.idle) == 1)
+        assert [input() for input in inputs] == [None]
+
+
+def test_who_reads_slowly_is_cut_off_when_there_is_no_room_for_more() -> None:
+    """The answers that wait for them are in memory, too."""
+    limits = Limits(max_body=1000, max_held=50_000_000)
+    with serving(large, limits) as site:
+        slow = [site.client() for _ in range(8)]
+        for client in slow:
+            client.send(PLAIN)
+        # The last of them was begun while there was still a little room.
+        eventually(lambda: site.server.gauges()["held"] >= 50_000_000)
+        eventually(lambda: site.server.gauges()["connections"] < 8)
+        assert site.server.gauges()["held"] < 70_000_000
+        for client in slow:
+            client.close()
+        eventually(lambda: site.server.gauges()["held"] == 0)
 
 
 # Applications that fail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,6 +35,7 @@ from poussetaches.errors import (
     StoreFull,
     Unavailable,
 )
+from poussetaches.model.task import Terms
 
 #: Seconds; only a broken channel comes near.
 PATIENCE = 10.0
@@ -161,7 +163,7 @@ def test_a_child_is_ready_and_gives_signs_of_life(
         sleep(0.001)
 
     monkeypatch.setattr(gevent, "sleep", short)
-    channel.ready(7, silence=20.0)
+    channel.ready(7, silence=20.0, gauges=lambda: {"connections": 3})
     ready, *beats = supervisor.hear_until(1 + BEATS)
     assert set(slept) == {20.0 / BEATS}
     assert ready == Ready(7)
@@ -169,6 +171,7 @@ def test_a_child_is_ready_and_gives_signs_of_life(
         assert isinstance(beat, Heartbeat)
         assert beat.memory > 1_000_000
         assert beat.cpu > 0.0
+        assert beat.gauges == {"connections": 3}
     assert BEATS >= 2
 
 
@@ -178,8 +181,8 @@ def test_a_child_is_ready_and_gives_signs_of_life(
 def test_a_push_is_a_question_with_an_answer(ends: tuple[Channel, Supervisor]) -> None:
     channel, supervisor = ends
     begin(channel, supervisor)
-    asking = gevent.spawn(channel.push, "a", b"spec", 1.5, "@daily", 3)
-    assert supervisor.hear() == [Push(1, "a", b"spec", 1.5, "@daily", 3)]
+    asking = gevent.spawn(channel.push, "a", b"spec", 1.5, "@daily", Terms(3))
+    assert supervisor.hear() == [Push(1, "a", b"spec", 1.5, "@daily", Terms(3))]
     supervisor.say(Reply(1, "a"))
     assert asking.get() == "a"
 
@@ -286,6 +289,88 @@ def test_an_answer_for_who_asks_no_longer_is_dropped(
     supervisor.hear()
     supervisor.say(Reply(1, "late"), Reply(99, "never asked"), Reply(2, "quick"))
     assert after.get() == "quick"
+
+
+def test_an_answer_is_not_waited_for_for_ever(
+    ends: tuple[Channel, Supervisor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits its own time. A late answer is nobody's."""
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    channel, supervisor = ends
+    begin(channel, supervisor)
+    waited: list[float] = []
+
+    def ask(verb: str) -> None:
+        began = time.monotonic()
+        try:
+            channel.call(verb)
+        except Unavailable as error:
+            assert "may or may not have happened" in error.message
+            assert "within 0.2 s" in error.message
+            assert error.retry_after >= 1
+            waited.append(time.monotonic() - began)
+
+    asking = []
+    for number in range(4):
+        asking.append(gevent.spawn(ask, f"number {number}"))
+        gevent.sleep(0.07)
+    assert len(supervisor.hear_until(4)) == 4
+    # The third is answered in time.
+    supervisor.say(Reply(3, "here"))
+    gevent.joinall(asking, raise_error=True)
+    assert len(waited) == 3
+    assert 0.19 < min(waited) <= max(waited) < 1.0
+    supervisor.say(Reply(1, "late"), Reply(2, "late"))
+    assert not channel._calls
+    after = gevent.spawn(channel.call, "status")
+    supervisor.hear()
+    supervisor.say(Reply(5, "well"))
+    assert after.get() == "well"
+
+
+def test_who_asks_after_a_long_silence_waits_as_long_as_anybody(
+    ends: tuple[Channel, Supervisor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PATIENCE", 0.4)
+    channel, supervisor = ends
+    begin(channel, supervisor)
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            channel.call("status")
+        assert 0.39 < time.monotonic() - began < 0.75
+        gevent.sleep(0.15)
+
+
+def test_what_a_held_up_supervisor_does_not_take_is_bounded(
+    ends: tuple[Channel, Supervisor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers give up and come again, while what they asked still waits to be sent."""
+    monkeypatch.setattr(client, "MOST_UNSENT", 3_000_000)
+    channel, supervisor = ends
+    begin(channel, supervisor)
+    asking = []
+    for number in range(6):
+        asking.append(gevent.spawn(channel.push, f"t{number}", bytes(1_000_000), 0, ""))
+        gevent.sleep(0)
+        gevent.sleep(0)
+    # The first is being sent, some wait, and there is no room for more.
+    refused = [one for one in asking if one.ready()]
+    assert 0 < len(refused) < 6
+    for one in refused:
+        with pytest.raises(Unavailable, match="nothing was asked of it"):
+            one.get()
+    accepted = 6 - len(refused)
+    for push in supervisor.hear_until(accepted):
+        assert isinstance(push, Push)
+        supervisor.say(Reply(push.number, push.id))
+    gevent.joinall(asking)
+    assert [one.value for one in asking].count(None) == len(refused)
+    after = gevent.spawn(channel.push, "last", b"", 0.0, "")
+    [push] = supervisor.hear()
+    assert isinstance(push, Push)
+    supervisor.say(Reply(push.number, "last"))
+    assert after.get() == "last"
 
 
 def test_a_question_that_cannot_be_sent_is_the_trouble_of_who_asks(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poussetaches import usage
 from poussetaches.channel import messages
 from poussetaches.channel.frames import LENGTH, MAX_FRAME
 from poussetaches.channel.messages import (
@@ -21,6 +22,7 @@ from poussetaches.channel.messages import (
     Lease,
     Message,
     MessageReader,
+    Pulse,
     Push,
     Ready,
     Reply,
@@ -30,7 +32,8 @@ from poussetaches.channel.messages import (
     unseal,
 )
 from poussetaches.errors import ChannelError
-from poussetaches.model.task import Spec
+from poussetaches.model.task import PLAIN, Spec, Terms
+from tests.support.scale import times
 
 NUMBERS = st.integers(0, 2**63)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -45,19 +48,34 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 ERRORS = st.none() | st.lists(VALUES, min_size=4, max_size=4)
-LIMITS = st.none() | st.integers(-1, 1000)
+TERMS = st.builds(Terms, st.none() | st.integers(-1, 1000), TEXTS)
 
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Configure, st.dictionaries(TEXTS, VALUES, max_size=3)),
     st.builds(Ready, NUMBERS),
     st.builds(CannotStart, TEXTS),
-    st.builds(Heartbeat, NUMBERS, FLOATS),
-    st.builds(Push, NUMBERS, TEXTS, BYTES, FLOATS, TEXTS, LIMITS),
+    st.builds(Heartbeat, NUMBERS, FLOATS, st.dictionaries(TEXTS, NUMBERS, max_size=3)),
+    st.builds(Push, NUMBERS, TEXTS, BYTES, FLOATS, TEXTS, TERMS),
     st.builds(Call, NUMBERS, TEXTS, st.dictionaries(TEXTS, VALUES, max_size=3)),
     st.builds(Reply, NUMBERS, VALUES, ERRORS),
     st.builds(Lease, NUMBERS, TEXTS, NUMBERS, BYTES),
-    st.builds(Ended, NUMBERS, st.booleans(), NUMBERS, BYTES, FLOATS),
+    st.builds(
+        Ended,
+        NUMBERS,
+        st.booleans(),
+        NUMBERS,
+        BYTES,
+        FLOATS,
+        st.booleans(),
+        FLOATS,
+    ),
     st.builds(Stop),
+    st.builds(
+        Pulse,
+        st.dictionaries(TEXTS, VALUES, max_size=3),
+        st.lists(TEXTS, max_size=3),
+        st.lists(TEXTS, max_size=3),
+    ),
 )
 
 
@@ -104,6 +122,7 @@ def test_the_codes_of_the_messages_stay() -> None:
         7: "Lease",
         8: "Ended",
         9: "Stop",
+        10: "Pulse",
     }
 
 
@@ -151,8 +170,9 @@ def test_what_is_no_message_is_refused(content: object) -> None:
         [1, None],
         [1, 1.5],
         [2, b"bytes"],
-        [3, 1, "0.5"],
-        [3, 1, float("nan")],
+        [3, 1, "0.5", {}],
+        [3, 1, float("nan"), {}],
+        [3, 1, 0.5, []],
         [4, 1, 2, b"spec", 0.0, ""],
         [4, 1, "a", "spec", 0.0, ""],
         [4, 1, "a", b"spec", None, ""],
@@ -168,6 +188,8 @@ def test_what_is_no_message_is_refused(content: object) -> None:
         [8, 1, True, None, b"", 0.1],
         [8, 1, True, 200, "", 0.1],
         [8, None, True, 200, b"", 0.1],
+        [10, [], [], []],
+        [10, {}, "no", []],
     ],
 )
 def test_a_message_with_a_value_of_another_type_is_refused(content: object) -> None:
@@ -177,7 +199,7 @@ def test_a_message_with_a_value_of_another_type_is_refused(content: object) -> N
 
 
 @pytest.mark.parametrize(
-    "message", [Heartbeat(1, 2), Push(1, "a", b"", 0, ""), Reply(1, 0.5)]
+    "message", [Heartbeat(1, 2, {}), Push(1, "a", b"", 0, ""), Reply(1, 0.5)]
 )
 def test_a_whole_number_stands_for_one_with_a_fraction(message: Message) -> None:
     assert MessageReader().feed(encode([message])) == [message]
@@ -211,26 +233,40 @@ def test_garbage_is_messages_or_a_channel_error(chunks: list[bytes]) -> None:
         pass
 
 
+@pytest.mark.timeout(times(120, 1200))
 def test_much_random_garbage_is_a_channel_error_each_time() -> None:
-    """Frames of random bytes, and a good one of which some bytes are others."""
+    """Frames of random bytes, and good ones of which some bytes are others; cut
+    somewhere, or announcing gigabytes. Nothing of it stays in memory."""
     draw = random.Random(20260101)
-    good = encode([Push(1, "a" * 32, b"spec", 0.5, "", 3), Call(2, "page", {"a": [1]})])
-    refused = 0
-    for number in range(100_000):
-        if number % 2:
+    good = encode(
+        [Push(1, "a" * 32, b"spec", 0.5, "", Terms(3)), Call(2, "page", {"a": [1]})]
+    )
+    cases = times(20_000, 1_000_000)
+    refused = before = 0
+    for number in range(cases):
+        if number == cases // 10:
+            before = usage.memory()
+        data = bytearray(good)
+        sort = number % 4
+        if sort < 2:
             body = draw.randbytes(draw.randrange(30))
             data = bytearray(LENGTH.pack(len(body)) + body)
-        else:
-            data = bytearray(good)
-            for _ in range(draw.randrange(1, 4)):
-                data[draw.randrange(len(data))] = draw.randrange(256)
+        elif sort == 2:
+            # Half a frame, and then one that is none.
+            data = data[: draw.randrange(5, len(good))] + draw.randbytes(200)
+        for _ in range(draw.randrange(1, 4) if sort > 1 else 0):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        if sort == 3:
             # Or it would only wait for more.
             data[:4] = good[:4]
         try:
-            MessageReader().feed(bytes(data))
+            reader = MessageReader()
+            reader.feed(bytes(data))
+            reader.feed(b"\x7f\xff\xff\xff")
         except ChannelError:
             refused += 1
-    assert refused > 60_000
+    assert usage.memory() - before < 50_000_000
+    assert refused > cases * 0.6
 
 
 def test_what_lies_in_the_middle_of_a_stream_of_two_gigabytes_is_refused() -> None:
@@ -269,4 +305,4 @@ def test_a_seal_that_is_broken_is_a_channel_error(sealed: bytes) -> None:
 
 def test_a_push_without_what_was_added_later_is_one() -> None:
     older: list[Any] = [[4, 1, "a", b"spec", 0.0, ""]]
-    assert MessageReader().feed(frame(older)) == [Push(1, "a", b"spec", 0.0, "", None)]
+    assert MessageReader().feed(frame(older)) == [Push(1, "a", b"spec", 0.0, "", PLAIN)]

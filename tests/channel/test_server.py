@@ -59,9 +59,10 @@ def test_messages_arrive_as_they_become_whole(
     pair: tuple[Peer, socket.socket],
 ) -> None:
     peer, child = pair
-    stream = encode([Ready(4), Heartbeat(1, 2.0)]) + encode([Ready(5)])
+    beat = Heartbeat(1, 2.0, {"connections": 3})
+    stream = encode([Ready(4), beat]) + encode([Ready(5)])
     child.sendall(stream[:-1])
-    assert peer.receive() == [Ready(4), Heartbeat(1, 2.0)]
+    assert peer.receive() == [Ready(4), beat]
     child.sendall(stream[-1:])
     assert peer.receive() == [Ready(5)]
 

@@ -133,7 +133,7 @@ def test_check_describes_a_whole_store(data: Path) -> None:
     for part in (
         str(data),
         "journal-00000001.msgpack",
-        "format 1 10 records in 10 blocks",
+        "format 1 10 records in 11 blocks",
         "waiting 2",
         "in flight 0",
         "succeeded 1 (1 kept)",

@@ -16,27 +16,31 @@ from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format
 from poussetaches.store.dump import write_dump
 from poussetaches.store.journal import Journal
+from poussetaches.model.task import Terms
 
 GENERATION = 7
 BEGIN = 1_767_225_600.0
+KEYED = Terms(None, "clé")
 
 #: What had happened before the dump: it has something of every kind.
 BEFORE: list[Event] = [
-    events.Pushed("waiting", BEGIN, BEGIN + 3600.0, b"spec of waiting"),
-    events.Pushed("leased", BEGIN, BEGIN, b"spec of leased", -1),
+    events.Pushed("waiting", BEGIN, BEGIN + 3600.0, b"spec of waiting", KEYED),
+    events.Pushed("leased", BEGIN, BEGIN, b"spec of leased", Terms(-1)),
     events.Leased("leased", BEGIN + 1.0, 1),
-    events.Pushed("retrying", BEGIN - 1.0, BEGIN - 1.0, b"", 3),
+    events.Pushed("retrying", BEGIN - 1.0, BEGIN - 1.0, b"", Terms(3)),
     events.Leased("retrying", BEGIN + 1.0, 1),
     events.Failed("retrying", BEGIN + 2.0, 1, 503, b"busy", BEGIN + 6.5),
-    events.Pushed("succeeded", BEGIN - 2.0, BEGIN - 2.0, b"\xc1\xc1PT"),
+    events.Pushed(
+        "succeeded", BEGIN - 2.0, BEGIN - 2.0, b"\xc1\xc1PT", Terms(None, "once")
+    ),
     events.Leased("succeeded", BEGIN + 1.0, 1),
     events.Succeeded("succeeded", BEGIN + 2.0, 1, 204),
-    events.Pushed("dead", BEGIN - 3.0, BEGIN - 3.0, b"spec of dead", 0),
+    events.Pushed("dead", BEGIN - 3.0, BEGIN - 3.0, b"spec of dead", Terms(0)),
     events.Leased("dead", BEGIN + 1.0, 1),
     events.Died("dead", BEGIN + 3.0, 1, -1, b"\xff\x00no route"),
     events.Pushed("cancelled", BEGIN, BEGIN, b""),
     events.Cancelled("cancelled", BEGIN + 1.0),
-    events.Scheduled("hourly", BEGIN, "@hourly", b"spec of hourly", 2),
+    events.Scheduled("hourly", BEGIN, "@hourly", b"spec of hourly", Terms(2)),
     events.Recurred("hourly", BEGIN, BEGIN + 3600.0, BEGIN + 3602.5),
     events.ClockStepped(BEGIN + 4.0, -2.5),
     events.Paused(BEGIN + 5.0),
@@ -47,7 +51,9 @@ JOURNAL: list[list[list[Event]]] = [
     [[events.Resumed(BEGIN + 10.0)]],
     [
         [
-            events.Pushed("pushed", BEGIN + 11.0, BEGIN + 11.0, b"spec of pushed", 5),
+            events.Pushed(
+                "pushed", BEGIN + 11.0, BEGIN + 11.0, b"spec of pushed", Terms(5)
+            ),
             events.Pushed("moved", BEGIN + 11.0, BEGIN + 99.0, b""),
         ],
         [events.Moved("moved", BEGIN + 11.0, BEGIN + 50.0)],
@@ -63,11 +69,12 @@ JOURNAL: list[list[list[Event]]] = [
             events.Cancelled("hourly", BEGIN + 16.0),
         ],
         [
-            events.Scheduled("élève", BEGIN + 16.0, "@every 5s", b"spec", None),
+            events.Scheduled("élève", BEGIN + 16.0, "@every 5s", b"spec"),
             events.Recurred("élève", BEGIN + 16.0, BEGIN + 21.0, BEGIN + 21.0),
         ],
     ],
     [[events.Leased("pushed", BEGIN + 17.0, 1)]],
+    [[events.Forgotten("dead", BEGIN + 17.5)]],
     [[events.ClockStepped(BEGIN + 18.0, 1.25)], [events.Paused(BEGIN + 19.0)]],
 ]
 
@@ -87,6 +94,7 @@ def main() -> None:
     for tick in JOURNAL:
         journal.append([format.pack_record(record) for record in tick])
         journal.sync()
+    journal.end()
     journal.close()
 
 

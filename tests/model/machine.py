@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from poussetaches.errors import IllegalEvent
 from poussetaches.model import decisions
 from poussetaches.model.backoff import FOR_EVER, Backoff
+from poussetaches.model.bounds import Bounds, forget, forget_at
 from poussetaches.model.decisions import Outcome, Policy, Submission
 from poussetaches.model.events import (
     Cancelled,
@@ -31,6 +32,7 @@ from poussetaches.model.events import (
     Died,
     Event,
     Failed,
+    Forgotten,
     Leased,
     Moved,
     Paused,
@@ -41,14 +43,17 @@ from poussetaches.model.events import (
     Succeeded,
     Unscheduled,
 )
-from poussetaches.model.queue import TaskQueue
+from poussetaches.model.keys import EndedKey
+from poussetaches.model.queue import TASK_SIZE, TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import NO_ANSWER, Task
+from poussetaches.model.task import NO_ANSWER, Task, Terms
 from tests.support.queues import apply, state
 
 P = ParamSpec("P")
 
 RETAIN = 3
+BOUNDS = Bounds(retain_dead=3, retain_dead_for=7200.0)
+KEY_TTL = 3600.0
 BACKOFF = Backoff((1.0, 60.0), jitter=0.3)
 #: Schedules by their id.
 SCHEDULES = {
@@ -66,6 +71,7 @@ SECONDS = st.sampled_from([0.0, 0.3, 1.0, 9.0, 60.0, 61.5, 1800.0, 3600.0, 90_00
 STEPS = st.sampled_from([-86_400.0, -3600.0, -7.0, -0.5, 0.5, 7.0, 3600.0, 86_400.0])
 DELAYS = st.sampled_from([0.0, 0.0, 0.0, 5.0, 60.0, 86_400.0, -3600.0])
 LIMITS = st.sampled_from([None, None, None, 0, 1, 4, FOR_EVER])
+KEYS = st.sampled_from(["", "", "k1", "k2", "k3"])
 DRAWS = st.floats(0.0, 1.0, exclude_max=True)
 ERRORS = st.sampled_from([b"", b"no", bytes(range(256))])
 HANDED_BACK = b"the service stopped during the attempt"
@@ -84,7 +90,7 @@ class Run:
     """What the ledger knows of one live task."""
 
     schedule: str
-    max_retries: int | None
+    terms: Terms
     eta: float
     order: int
     slot: float
@@ -96,7 +102,7 @@ class Run:
     @property
     def most_attempts(self) -> float:
         """How many attempts it may have."""
-        return most_attempts(self.max_retries) + self.given
+        return most_attempts(self.terms.max_retries) + self.given
 
 
 @dataclass
@@ -118,19 +124,22 @@ class Ledger:
     cancelled: int = 0
     paused: bool = False
     skew: float = 0.0
+    #: The task of each key; and of those that have ended when, in order of ending.
+    keys: dict[str, str] = field(default_factory=dict)
+    ended_keys: list[EndedKey] = field(default_factory=list)
     _orders: int = 0
 
     def take(self, event: Event) -> None:
         """Write ``event`` down. AssertionError if it breaks a promise."""
         if isinstance(event, Pushed):
-            self._begin(event.id, "", event.max_retries, event.eta, 0.0)
+            self._begin(event.id, "", event.terms, event.eta, 0.0)
+            self._use_key(event)
         elif isinstance(event, Recurred):
             kept = self.schedules[event.id]
             before = self.slots.get(event.id)
             assert before is None or event.slot > before, "a slot came twice"
             self.slots[event.id] = event.slot
-            terms = kept.text, kept.max_retries, event.eta, event.slot
-            self._begin(event.id, *terms)
+            self._begin(event.id, kept.text, kept.terms, event.eta, event.slot)
         elif isinstance(event, Leased):
             run = self.runs[event.id]
             assert not self.paused, "leased while paused"
@@ -152,14 +161,14 @@ class Ledger:
             assert event.attempt == self._end_attempt(event).most_attempts
             self.dead += 1
             self.dead_ids = _ended_last(self.dead_ids, event.id)
-            del self.runs[event.id]
+            self._end(event)
         elif isinstance(event, Succeeded):
             self._end_attempt(event)
             self.succeeded += 1
             self.succeeded_ids = _ended_last(self.succeeded_ids, event.id)[-RETAIN:]
-            del self.runs[event.id]
+            self._end(event)
         elif isinstance(event, Cancelled):
-            run = self.runs.pop(event.id)
+            run = self._end(event)
             if run.is_leased:
                 self.ended.append((event.id, run.attempts))
             self.cancelled += 1
@@ -174,6 +183,9 @@ class Ledger:
                 self.slots.pop(event.id, None)
         elif isinstance(event, Unscheduled):
             del self.schedules[event.id]
+        elif isinstance(event, Forgotten):
+            assert event.id == self.dead_ids[0], "forgotten before an older one"
+            del self.dead_ids[0]
         elif isinstance(event, (Paused, Resumed)):
             self.paused = isinstance(event, Paused)
         else:
@@ -189,12 +201,33 @@ class Ledger:
         ]
         return None if self.paused or not due else min(due)[2]
 
+    def known(self, key: str, now: float) -> str | None:
+        """The task that a push with ``key`` would be taken for."""
+        ended_at = {one.key: one.ended_at for one in self.ended_keys}.get(key, now)
+        return self.keys.get(key) if now - ended_at <= KEY_TTL else None
+
+    def _use_key(self, event: Pushed) -> None:
+        key = event.terms.key
+        if not key:
+            return
+        assert self.known(key, event.at) is None, "a key was used twice"
+        while self.ended_keys and event.at - self.ended_keys[0].ended_at > KEY_TTL:
+            del self.keys[self.ended_keys.pop(0).key]
+        self.ended_keys = [one for one in self.ended_keys if one.key != key]
+        self.keys[key] = event.id
+
+    def _end(self, event: Succeeded | Died | Cancelled) -> Run:
+        run = self.runs.pop(event.id)
+        if run.terms.key:
+            self.ended_keys.append(EndedKey(run.terms.key, event.id, event.at))
+        return run
+
     def _begin(
-        self, id: str, schedule: str, max_retries: int | None, eta: float, slot: float
+        self, id: str, schedule: str, terms: Terms, eta: float, slot: float
     ) -> None:
         assert id not in self.runs, "two live runs of one id"
         self.accepted += 1
-        run = self.runs[id] = Run(schedule, max_retries, eta, 0, slot)
+        run = self.runs[id] = Run(schedule, terms, eta, 0, slot)
         self._turn(run, eta)
 
     def _turn(self, run: Run, eta: float) -> None:
@@ -230,7 +263,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @staticmethod
     def new_queue() -> TaskQueue:
-        return TaskQueue(retain_succeeded=RETAIN)
+        return TaskQueue(retain_succeeded=RETAIN, key_ttl=KEY_TTL)
 
     # --- how a decision happens -------------------------------------------------------
 
@@ -288,10 +321,15 @@ class QueueMachine(RuleBasedStateMachine):
 
     # --- rules: pushes ----------------------------------------------------------------
 
-    @rule(delay=DELAYS, limit=LIMITS)
-    def push(self, delay: float, limit: int | None) -> None:
+    @rule(delay=DELAYS, limit=LIMITS, key=KEYS)
+    def push(self, delay: float, limit: int | None, key: str = "") -> None:
+        known = self.ledger.known(key, self.now) if key else None
+        assert self.queue.keys.known(key, self.now) == known
+        if known is not None:
+            return
         self.pushes += 1
-        submission = Submission(f"t-{self.pushes}", b"spec", delay, max_retries=limit)
+        terms = Terms(limit, key)
+        submission = Submission(f"t-{self.pushes}", b"spec", delay, terms=terms)
         events = self.decide(decisions.push, submission, self.now, self.policy)
         assert self.ledger.runs[submission.id].eta == self.now + delay
         assert len(events) == 1
@@ -299,7 +337,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(id=st.sampled_from(sorted(SCHEDULES)), delay=DELAYS, limit=LIMITS)
     def push_schedule(self, id: str, delay: float, limit: int | None) -> None:
         known, live = id in self.ledger.schedules, id in self.ledger.runs
-        submission = Submission(id, b"spec", delay, SCHEDULES[id], limit)
+        submission = Submission(id, b"spec", delay, SCHEDULES[id], Terms(limit))
         events = self.decide(decisions.push, submission, self.now, self.policy)
         assert len(events) == (0 if known else 1 if live else 2)
         if len(events) == 2:
@@ -315,6 +353,12 @@ class QueueMachine(RuleBasedStateMachine):
         self.decide(decisions.unschedule, self.now)
         assert not self.ledger.schedules
         assert all(run.is_leased for run in self.ledger.runs.values() if run.schedule)
+
+    @rule()
+    def forget(self) -> None:
+        self.decide(forget, BOUNDS, self.now)
+        assert len(self.queue.dead) <= 3
+        assert forget_at(self.queue, BOUNDS) > self.now
 
     # --- rules: attempts --------------------------------------------------------------
 
@@ -354,17 +398,18 @@ class QueueMachine(RuleBasedStateMachine):
             assert eta - self.now == pytest.approx(wait, rel=BACKOFF.jitter + 1e-6)
             assert (task.error_status, task.error) == (500, error)
 
-    @rule(pick=PICKS)
+    @rule(pick=PICKS, draw=DRAWS)
     @precondition(lambda self: self.queue.leased)
-    def lose(self, pick: int) -> None:
+    def lose(self, pick: int, draw: float = 0.5) -> None:
         task = self.pick_leased(pick)
         attempt = self.ledger.runs[task.id].attempts
         kinds = [Failed, Died, Cancelled]
-        if self._end(task, kinds, decisions.lose, "gone", self.now) is Failed:
-            repeated = attempt > len(BACKOFF.waits)
-            wait = BACKOFF.waits[-1] if repeated else 0.0
+        if self._end(task, kinds, decisions.lose, "gone", self.now, draw) is Failed:
+            wait = BACKOFF.waits[min(attempt, len(BACKOFF.waits)) - 1]
             eta = self.ledger.runs[task.id].eta
-            assert eta - self.now == pytest.approx(wait, abs=1e-6)
+            assert eta - self.now == pytest.approx(
+                0.0 if attempt == 1 else wait, rel=BACKOFF.jitter + 1e-6, abs=1e-6
+            )
             assert (task.error_status, task.error) == (NO_ANSWER, b"gone")
 
     def _end(
@@ -464,6 +509,7 @@ class QueueMachine(RuleBasedStateMachine):
             paused=queue.paused,
             skew=queue.skew,
             latest=queue.latest,
+            keys=list(queue.keys.ended()),
         )
         assert state(again) == state(self.queue)
         self.queue = again
@@ -475,8 +521,8 @@ class QueueMachine(RuleBasedStateMachine):
     def recover(self) -> None:
         """What was under way when the service stopped is tried again at once."""
         runs = {id: self.ledger.runs[id] for id in self.queue.leased}
-        for events in decisions.recover(self.queue, self.now, self.policy):
-            self.record(events)
+        for task in list(self.queue.leased.values()):
+            self.decide(decisions.hand_back, task, self.now, self.policy)
         assert not self.queue.leased
         for id, run in runs.items():
             if run.schedule and id not in self.ledger.schedules:
@@ -516,6 +562,11 @@ class QueueMachine(RuleBasedStateMachine):
             )
         assert list(queue.succeeded) == ledger.succeeded_ids
         assert list(queue.dead) == ledger.dead_ids
+        assert list(queue.keys.ended()) == ledger.ended_keys
+        kept = [*queue.tasks.values(), *queue.succeeded.values(), *queue.dead.values()]
+        assert queue.size == sum(
+            TASK_SIZE + len(task.spec) + len(task.error or b"") for task in kept
+        )
 
     @invariant()
     def a_schedule_has_its_next_run(self) -> None:

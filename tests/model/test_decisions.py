@@ -6,7 +6,7 @@ import pytest
 
 from poussetaches.errors import InvalidInput
 from poussetaches.model import decisions
-from poussetaches.model.backoff import Backoff
+from poussetaches.model.backoff import FOR_EVER, Backoff
 from poussetaches.model.decisions import Outcome, Policy, Submission
 from poussetaches.model.events import (
     Cancelled,
@@ -25,7 +25,7 @@ from poussetaches.model.events import (
 )
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import NO_ANSWER, State, Task
+from poussetaches.model.task import NO_ANSWER, State, Task, Terms
 from tests.support.queues import (
     FAILURE,
     NOW,
@@ -62,7 +62,7 @@ def concluded(
 @pytest.mark.parametrize("delay", [0.0, 90.0, -90.0])
 def test_a_task_is_due_after_its_delay(queue: TaskQueue, delay: float) -> None:
     events = decisions.push(queue, Submission("a", b"spec", delay), NOW, POLICY)
-    assert events == [Pushed("a", NOW, NOW + delay, b"spec", None)]
+    assert events == [Pushed("a", NOW, NOW + delay, b"spec")]
 
 
 def test_a_delay_is_counted_on_the_timeline_not_on_the_wall_clock(
@@ -88,9 +88,9 @@ def test_tasks_of_the_same_eta_are_leased_in_the_order_of_their_pushes(
 
 
 def test_a_schedule_comes_with_its_first_run(queue: TaskQueue) -> None:
-    submission = Submission("s", b"spec", 0.0, "@hourly", 4)
+    submission = Submission("s", b"spec", 0.0, "@hourly", Terms(4))
     assert decisions.push(queue, submission, NOW, POLICY) == [
-        Scheduled("s", NOW, "@hourly", b"spec", 4),
+        Scheduled("s", NOW, "@hourly", b"spec", Terms(4)),
         Recurred("s", NOW, NOW + HOUR, NOW + HOUR),
     ]
 
@@ -122,7 +122,7 @@ def test_an_interval_takes_no_notice_of_the_wall_clock(queue: TaskQueue) -> None
 def test_a_schedule_that_exists_already_is_left_as_it_is(queue: TaskQueue) -> None:
     scheduled(queue, "s")
     before = state(queue)
-    again = Submission("s", b"other spec", 60.0, "@hourly", 1)
+    again = Submission("s", b"other spec", 60.0, "@hourly", Terms(1))
     assert decisions.push(queue, again, NOW + 10, POLICY) == []
     assert state(queue) == before
 
@@ -144,7 +144,7 @@ def test_a_schedule_pushed_again_adopts_the_run_still_in_flight(
     events = decisions.push(
         queue, Submission("s", b"new spec", schedule="@hourly"), slot, POLICY
     )
-    assert events == [Scheduled("s", slot, "@hourly", b"new spec", None)]
+    assert events == [Scheduled("s", slot, "@hourly", b"new spec")]
     apply(queue, events)
     done, following = concluded(queue, run, OK, slot)
     assert done == Succeeded("s", slot, 1, 200)
@@ -232,6 +232,60 @@ def test_the_last_failed_attempt_is_the_death(queue: TaskQueue) -> None:
     ]
     assert queue.dead == {"a": task}
     assert not queue.tasks
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait"), [(0.0, 10.0), (3.0, 10.0), (10.5, 10.5), (86_400.0, 86_400.0)]
+)
+def test_a_target_may_lengthen_the_wait_but_not_shorten_it(
+    queue: TaskQueue, asked: float, wait: float
+) -> None:
+    pushed(queue, "a")
+    task = leased(queue)
+    assert concluded(queue, task, FAILURE._replace(retry_after=asked)) == [
+        Failed("a", NOW, 1, 500, b"no", NOW + wait)
+    ]
+
+
+def test_a_target_that_asks_for_longer_waits_gets_as_many_attempts(
+    queue: TaskQueue,
+) -> None:
+    busy = FAILURE._replace(retry_after=500.0)
+    task = pushed(queue, "a")
+    for _ in range(3):
+        leased(queue, task.eta)
+        [event] = concluded(queue, task, busy, task.eta)
+    assert event == Died("a", NOW + 1000, 3, 500, b"no")
+
+
+def test_a_success_asks_for_nothing(queue: TaskQueue) -> None:
+    pushed(queue, "a")
+    task = leased(queue)
+    outcome = OK._replace(retry_after=60.0, final=True)
+    assert concluded(queue, task, outcome) == [Succeeded("a", NOW, 1, 200)]
+
+
+@pytest.mark.parametrize("max_retries", [None, 0, 5, FOR_EVER])
+def test_a_failure_that_no_attempt_can_mend_is_the_death_at_once(
+    queue: TaskQueue, max_retries: int | None
+) -> None:
+    submission = Submission("a", b"spec", terms=Terms(max_retries))
+    apply(queue, decisions.push(queue, submission, NOW, POLICY))
+    task = leased(queue)
+    outcome = Outcome(False, NO_ANSWER, b"not allowed", final=True, retry_after=60.0)
+    assert concluded(queue, task, outcome) == [
+        Died("a", NOW, 1, NO_ANSWER, b"not allowed")
+    ]
+
+
+def test_a_run_that_can_never_succeed_dies_and_its_schedule_goes_on(
+    queue: TaskQueue,
+) -> None:
+    run = scheduled(queue, "s")
+    leased(queue, run.eta)
+    died, following = concluded(queue, run, FAILURE._replace(final=True), run.eta)
+    assert isinstance(died, Died)
+    assert isinstance(following, Recurred)
 
 
 def test_a_success_keeps_what_the_last_failure_brought(queue: TaskQueue) -> None:
@@ -350,21 +404,32 @@ def test_a_schedule_that_cannot_be_read_any_more_is_dropped_at_its_next_end(
 def test_a_lost_attempt_counts_and_the_next_need_not_wait(queue: TaskQueue) -> None:
     pushed(queue, "a")
     task = leased(queue)
-    events = decisions.lose(queue, task, "gone", NOW + 1, POLICY)
+    events = decisions.lose(queue, task, "gone", NOW + 1, 0.5, POLICY)
     assert events == [Failed("a", NOW + 1, 1, NO_ANSWER, b"gone", NOW + 1)]
     apply(queue, events)
     assert decisions.lease(queue, NOW + 1) == Leased("a", NOW + 1, 2)
 
 
-def test_a_task_that_keeps_killing_its_workers_dies(queue: TaskQueue) -> None:
+def test_a_task_that_keeps_killing_its_workers_waits_and_dies(queue: TaskQueue) -> None:
     task = pushed(queue, "a")
+    waits = []
     for _ in range(2):
-        leased(queue)
-        apply(queue, decisions.lose(queue, task, "gone", NOW, POLICY))
-    leased(queue)
-    assert decisions.lose(queue, task, "gone", NOW, POLICY) == [
+        leased(queue, task.eta)
+        apply(queue, decisions.lose(queue, task, "gone", NOW, 0.5, POLICY))
+        waits.append(task.eta - NOW)
+    assert waits == [0.0, 100.0]
+    leased(queue, task.eta)
+    assert decisions.lose(queue, task, "gone", NOW, 0.5, POLICY) == [
         Died("a", NOW, 3, NO_ANSWER, b"gone")
     ]
+
+
+def test_what_was_lost_together_twice_comes_back_apart(queue: TaskQueue) -> None:
+    pushed(queue, "a", "b")
+    for draws in ((0.2, 0.8), (0.2, 0.8)):
+        for draw, task in zip(draws, [leased(queue), leased(queue)], strict=True):
+            apply(queue, decisions.lose(queue, task, "gone", NOW, draw, POLICY))
+    assert len({task.eta for task in queue.tasks.values()}) == 2
 
 
 def test_a_schedule_goes_on_after_a_run_whose_last_attempt_was_lost(
@@ -373,9 +438,9 @@ def test_a_schedule_goes_on_after_a_run_whose_last_attempt_was_lost(
     run = scheduled(queue, "s")
     for _ in range(2):
         leased(queue, run.eta)
-        apply(queue, decisions.lose(queue, run, "gone", run.eta, POLICY))
+        apply(queue, decisions.lose(queue, run, "gone", run.eta, 0.5, POLICY))
     leased(queue, run.eta)
-    died, following = decisions.lose(queue, run, "gone", run.eta, POLICY)
+    died, following = decisions.lose(queue, run, "gone", run.eta, 0.5, POLICY)
     assert isinstance(died, Died)
     assert isinstance(following, Recurred)
 
@@ -384,7 +449,7 @@ def test_a_lost_run_of_a_dropped_schedule_is_cancelled(queue: TaskQueue) -> None
     run = scheduled(queue, "s")
     leased(queue, run.eta)
     apply(queue, decisions.unschedule(queue, run.eta))
-    assert decisions.lose(queue, run, "gone", run.eta, POLICY) == [
+    assert decisions.lose(queue, run, "gone", run.eta, 0.5, POLICY) == [
         Cancelled("s", run.eta)
     ]
 
@@ -495,29 +560,28 @@ def test_a_clock_set_forward_over_slots_brings_one_run(queue: TaskQueue) -> None
     assert following.eta == NOW + 0.5 * HOUR
 
 
-# --- recover ------------------------------------------------------------------------
+# --- hand back ----------------------------------------------------------------------
 
 
-def test_recovery_loses_every_attempt_that_was_under_way(queue: TaskQueue) -> None:
+def test_what_was_under_way_at_a_stop_is_tried_again_at_once(queue: TaskQueue) -> None:
     pushed(queue, "a", "b", "c")
-    leased(queue)
-    leased(queue)
-    for events in decisions.recover(queue, NOW + 5, POLICY):
-        [event] = events
+    for task in (leased(queue), leased(queue)):
+        [event] = decisions.hand_back(queue, task, NOW + 5, POLICY)
         assert isinstance(event, Failed)
         assert (event.status, event.eta) == (NO_ANSWER, NOW + 5)
         assert b"service stopped" in event.error
-        apply(queue, events)
+        queue.apply(event)
     assert not queue.leased
     assert [task.attempts for task in queue.tasks.values()] == [1, 1, 0]
 
 
 def test_a_last_attempt_that_a_stop_cut_off_is_made_again(queue: TaskQueue) -> None:
     """Nobody knows what it brought, and that is no fault of the task."""
-    apply(queue, decisions.push(queue, Submission("a", b"", 0, "", 0), NOW, POLICY))
+    apply(
+        queue, decisions.push(queue, Submission("a", b"", 0, "", Terms(0)), NOW, POLICY)
+    )
     task = leased(queue)
-    [[event]] = decisions.recover(queue, NOW + 5, POLICY)
-    assert [event] == decisions.hand_back(queue, task, NOW + 5, POLICY)
+    [event] = decisions.hand_back(queue, task, NOW + 5, POLICY)
     assert isinstance(event, Failed)
     assert (event.status, event.eta) == (NO_ANSWER, NOW + 5)
     queue.apply(event)
@@ -533,8 +597,3 @@ def test_a_handed_back_run_of_a_dropped_schedule_is_cancelled(
     leased(queue, run.eta)
     apply(queue, decisions.unschedule(queue, run.eta))
     assert decisions.hand_back(queue, run, run.eta, POLICY) == [Cancelled("s", run.eta)]
-
-
-def test_recovery_when_nothing_was_under_way_is_nothing(queue: TaskQueue) -> None:
-    pushed(queue, "a")
-    assert list(decisions.recover(queue, NOW, POLICY)) == []

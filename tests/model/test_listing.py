@@ -12,7 +12,7 @@ from poussetaches.model.decisions import Submission
 from poussetaches.model.events import Cancelled, Leased, Moved, Paused
 from poussetaches.model.listing import Position, oldest_due, page
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Task
+from poussetaches.model.task import Task, Terms
 from tests.support.queues import (
     FAILURE,
     NOW,
@@ -159,7 +159,7 @@ def test_a_page_ends_when_it_becomes_too_long(
     monkeypatch.setattr(listing, "PAGE_BYTES", 100)
     queue = TaskQueue()
     for number, size in enumerate([60, 40, 1, 500, 0, 99]):
-        submission = Submission(f"t{number}", bytes(size), 0.0, "", 0)
+        submission = Submission(f"t{number}", bytes(size), 0.0, "", Terms(0))
         apply(queue, decisions.push(queue, submission, NOW, POLICY))
     while which == "dead" and queue.tasks:
         task = leased(queue)

@@ -17,7 +17,7 @@ from poussetaches.model.events import (
     Succeeded,
 )
 from poussetaches.model.queue import Counts, TaskQueue
-from poussetaches.model.task import State, Task
+from poussetaches.model.task import State, Task, Terms
 from tests.model.machine import QueueMachine
 from tests.support.queues import (
     FAILURE,
@@ -50,21 +50,21 @@ def test_a_new_queue_is_empty() -> None:
 
 def test_a_pushed_task_is_as_it_was_submitted() -> None:
     queue = TaskQueue()
-    submission = Submission("a", b"spec", 5.0, "", 7)
+    submission = Submission("a", b"spec", 5.0, "", Terms(7))
     apply(queue, decisions.push(queue, submission, NOW, POLICY))
     assert queue.tasks == {
-        "a": Task("a", b"spec", "", 0.0, NOW + 5.0, 1, State.WAITING, max_retries=7)
+        "a": Task("a", b"spec", "", 0.0, NOW + 5.0, 1, State.WAITING, terms=Terms(7))
     }
     assert queue.counts == Counts(accepted=1)
 
 
 def test_a_run_is_as_its_schedule_says() -> None:
     queue = TaskQueue()
-    submission = Submission("s", b"spec", 0.0, "@hourly", 7)
+    submission = Submission("s", b"spec", 0.0, "@hourly", Terms(7))
     apply(queue, decisions.push(queue, submission, NOW, POLICY))
     slot = NOW + 3600
     assert queue.tasks["s"] == Task(
-        "s", b"spec", "@hourly", slot, slot, 1, max_retries=7
+        "s", b"spec", "@hourly", slot, slot, 1, terms=Terms(7)
     )
 
 
@@ -99,7 +99,7 @@ def test_of_a_schedule_the_last_run_that_succeeded_is_remembered() -> None:
 def test_every_dead_task_is_remembered() -> None:
     queue = TaskQueue(retain_succeeded=1)
     for number in range(5):
-        submission = Submission(f"t{number}", b"", 0.0, "", 0)
+        submission = Submission(f"t{number}", b"", 0.0, "", Terms(0))
         apply(queue, decisions.push(queue, submission, NOW, POLICY))
         task = leased(queue)
         apply(queue, decisions.conclude(queue, task, FAILURE, NOW, 0.5, POLICY))
@@ -110,7 +110,7 @@ def test_every_dead_task_is_remembered() -> None:
 def test_a_retry_goes_behind_what_waits_for_the_same_moment() -> None:
     queue = TaskQueue()
     pushed(queue, "a", "b")
-    apply(queue, decisions.lose(queue, leased(queue), "gone", NOW, POLICY))
+    apply(queue, decisions.lose(queue, leased(queue), "gone", NOW, 0.5, POLICY))
     assert [leased(queue).id for _ in range(2)] == ["b", "a"]
 
 

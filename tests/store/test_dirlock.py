@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from poussetaches.errors import StoreError, StoreLocked
 from poussetaches.store.dirlock import DirLock
+from tests.support.faults import fail
 from tests.support.service import CHECKOUT
 
 #: Takes the lock, says so, and holds it until its input ends.
@@ -65,6 +67,31 @@ def test_a_directory_that_is_not_there_is_made(tmp_path: Path) -> None:
     assert directory.stat().st_mode & 0o777 == 0o700
     assert (directory / "lock").stat().st_mode & 0o777 == 0o600
     assert (directory / "lock").read_text() == f"{os.getpid()}\n"
+    lock.release()
+
+
+@pytest.mark.parametrize("before", ["", "4294967295\n", "1\n"])
+def test_the_number_of_the_owner_is_all_there_is(tmp_path: Path, before: str) -> None:
+    (tmp_path / "lock").write_text(before)
+    lock = DirLock(str(tmp_path))
+    lock.acquire(0.0)
+    assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+    lock.release()
+
+
+@pytest.mark.parametrize("call", ["pwrite", "ftruncate"])
+def test_a_lock_can_be_taken_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Who has it is said if there is room for that; never who had it."""
+    (tmp_path / "lock").write_text("4294967295\n")
+    lock = DirLock(str(tmp_path))
+    with monkeypatch.context() as patch:
+        fail(patch, call, errno.ENOSPC, once=True)
+        lock.acquire(0.0)
+    assert (tmp_path / "lock").read_text() == ""
+    with pytest.raises(StoreLocked, match=r"process unknown"):
+        DirLock(str(tmp_path)).acquire(0.0)
     lock.release()
 
 

@@ -15,7 +15,9 @@ import pytest
 from poussetaches.errors import StoreDamaged
 from poussetaches.model.events import ClockStepped, Pushed
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import Terms
 from poussetaches.store import dump, format
+from poussetaches.store.blocks import BlockReader
 from poussetaches.store.dump import read_dump, write_dump
 from tests.support.faults import fail
 from tests.support.queues import NOW, apply, state
@@ -31,7 +33,7 @@ def queue() -> TaskQueue:
     for record in RECORDS:
         apply(queue, record)
     queue.apply(ClockStepped(NOW, -7.5))
-    queue.apply(Pushed("last", NOW, NOW, bytes(range(256)), -1))
+    queue.apply(Pushed("last", NOW, NOW, bytes(range(256)), Terms(-1)))
     assert all([queue.tasks, queue.succeeded, queue.dead, queue.schedules])
     return queue
 
@@ -59,7 +61,7 @@ def rewritten(
     write_dump(str(path.parent), 3, queue)
     data = path.read_bytes()
     salt = format.read_header(str(path), data, format.DUMP, 3)
-    bodies = [block.body for block in format.BlockReader(str(path), data, salt)]
+    bodies = [block.body for block in BlockReader(str(path), data, salt)]
     blocks = [format.block(msgpack.packb(body), salt) for body in change(bodies)]
     path.write_bytes(data[: format.HEADER_SIZE] + b"".join(blocks))
 
@@ -98,7 +100,7 @@ def test_a_block_of_long_rows_has_few(
     write_dump(str(tmp_path), 3, queue)
     data = (tmp_path / NAME).read_bytes()
     salt = format.read_header(NAME, data, format.DUMP, 3)
-    blocks = [*format.BlockReader(NAME, data, salt)]
+    blocks = [*BlockReader(NAME, data, salt)]
     assert len(blocks) > 8
     assert max(block.end - block.offset for block in blocks) < 2000
     assert state(loaded(tmp_path)) == state(queue)
@@ -207,7 +209,7 @@ def test_a_dump_that_is_given_up_is_not_there(tmp_path: Path, queue: TaskQueue) 
     assert write_dump(str(tmp_path), 3, queue, going_on=count)
     data = (tmp_path / NAME).read_bytes()
     salt = format.read_header(NAME, data, format.DUMP, 3)
-    assert asked == 1 + len([*format.BlockReader(NAME, data, salt)])
+    assert asked == 1 + len([*BlockReader(NAME, data, salt)])
     (tmp_path / NAME).unlink()
     for last in range(asked):
         answers = iter([True] * last + [False])

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from poussetaches.errors import StoreDamaged, StoreError
 from poussetaches.model import events
 from poussetaches.model.events import Cancelled, Event, Paused, Pushed
-from poussetaches.model.task import Schedule, State, Task
+from poussetaches.model.task import PLAIN, Schedule, State, Task, Terms
 from poussetaches.store import format
-from poussetaches.store.format import Block, BlockReader, Tail
 
 SALT = 0x5EED_5A17
 PATH = "some/file"
@@ -23,11 +22,11 @@ NUMBERS = st.integers(-(2**63), 2**64 - 1)
 MOMENTS = st.floats()
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 BYTES = st.binary(max_size=200)
-LIMITS = st.none() | NUMBERS
+TERMS = st.builds(Terms, st.none() | NUMBERS, TEXTS)
 
 EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.builds(events.Pushed, TEXTS, MOMENTS, MOMENTS, BYTES, LIMITS),
-    st.builds(events.Scheduled, TEXTS, MOMENTS, TEXTS, BYTES, LIMITS),
+    st.builds(events.Pushed, TEXTS, MOMENTS, MOMENTS, BYTES, TERMS),
+    st.builds(events.Scheduled, TEXTS, MOMENTS, TEXTS, BYTES, TERMS),
     st.builds(events.Recurred, TEXTS, MOMENTS, MOMENTS, MOMENTS),
     st.builds(events.Unscheduled, TEXTS, MOMENTS),
     st.builds(events.Leased, TEXTS, MOMENTS, NUMBERS),
@@ -53,7 +52,7 @@ TASKS = st.builds(
     last_run_at=MOMENTS,
     error_status=NUMBERS,
     error=st.none() | BYTES,
-    max_retries=LIMITS,
+    terms=TERMS,
 )
 
 
@@ -88,6 +87,7 @@ def test_the_codes_of_the_events_are_for_ever() -> None:
         11: "Paused",
         12: "Resumed",
         13: "ClockStepped",
+        14: "Forgotten",
     }
     assert format.STATES[:5] == [
         State.WAITING,
@@ -127,7 +127,7 @@ def test_any_task_comes_back(task: Task) -> None:
     assert same(format.row_task(row), task)
 
 
-@given(st.builds(Schedule, TEXTS, TEXTS, BYTES, LIMITS))
+@given(st.builds(Schedule, TEXTS, TEXTS, BYTES, TERMS))
 def test_any_schedule_comes_back(schedule: Schedule) -> None:
     packed = format.pack_dump("schedules", [format.schedule_row(schedule)])
     _, [row] = msgpack.unpackb(packed)
@@ -186,90 +186,6 @@ def test_a_file_of_a_newer_version_is_refused_by_name(
     assert not isinstance(caught.value, StoreDamaged)
 
 
-# --- blocks -------------------------------------------------------------------------
-
-
-def file_of(*bodies: Any, synced: int = 0, tail: bytes = b"") -> bytes:
-    """A file with a block of each body, all written in the knowledge of ``synced``."""
-    blocks = [format.block(msgpack.packb(body), SALT, synced) for body in bodies]
-    return b"".join([format.header(format.JOURNAL, 1, SALT), *blocks, tail])
-
-
-def read(data: bytes) -> tuple[list[Block], Tail]:
-    reader = BlockReader(PATH, data, SALT)
-    return list(reader), reader.tail
-
-
-def test_a_block_is_these_bytes() -> None:
-    length_and_synced = bytes([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3])
-    assert format.block(b"\x01", 2, 3) == (
-        b"\xc1\xc1PT" + length_and_synced + b"\xdc\xc0\xfb\xa2" + b"\x01"
-    )
-
-
-@given(st.lists(BYTES, max_size=5), st.integers(0, 100))
-def test_blocks_come_back_with_where_they_stand(
-    bodies: list[bytes], zeros: int
-) -> None:
-    blocks, tail = read(file_of(*bodies, tail=bytes(zeros)))
-    assert [block.body for block in blocks] == bodies
-    offsets = [24, *(block.end for block in blocks)]
-    assert [block.offset for block in blocks] == offsets[:-1]
-    assert tail == Tail(offsets[-1], 0)
-
-
-def test_every_bit_of_a_block_counts() -> None:
-    whole = file_of([1, b"two"])
-    for bit in range(24 * 8, len(whole) * 8):
-        flipped = bytearray(whole)
-        flipped[bit // 8] ^= 1 << bit % 8
-        blocks, tail = read(bytes(flipped))
-        assert blocks == []
-        assert tail.offset == 24
-        assert tail.torn > 0
-
-
-def test_a_block_of_another_file_is_none() -> None:
-    """The salt: what lay there before, or in a payload, does not pass for ours."""
-    foreign = format.block(msgpack.packb("foreign"), SALT + 1)
-    blocks, tail = read(file_of("ours", tail=foreign))
-    assert [block.body for block in blocks] == ["ours"]
-    assert tail.torn == len(foreign)
-
-
-def test_a_block_without_a_body_is_none() -> None:
-    """Or a row of marks would be a row of blocks."""
-    blocks, tail = read(file_of("ours", tail=format.block(b"", SALT)))
-    assert len(blocks) == 1
-    assert tail.torn > 0
-
-
-@pytest.mark.parametrize(
-    ("synced", "is_damage"), [(0, False), (24, False), (25, True), (1000, True)]
-)
-def test_a_block_that_was_on_disk_when_a_later_one_was_written_is_damage(
-    synced: int, is_damage: bool
-) -> None:
-    data = bytearray(file_of("first", "second", synced=synced))
-    data[24 + 20] ^= 1
-    if is_damage:
-        with pytest.raises(StoreDamaged, match="byte 24: the checksum") as caught:
-            read(bytes(data))
-        assert (caught.value.path, caught.value.offset) == (PATH, 24)
-    else:
-        assert read(bytes(data)) == ([], Tail(24, len(data) - 24))
-
-
-def test_damage_is_found_behind_any_number_of_marks_and_torn_blocks() -> None:
-    blocks = [format.block(msgpack.packb(n), SALT, 30) for n in range(4)]
-    for number in range(3):
-        blocks[number] = blocks[number][:-1]
-    rubbish = format.MARK * 3 + b"\xc1\xc1P"
-    data = format.header(format.JOURNAL, 1, SALT) + rubbish.join(blocks)
-    with pytest.raises(StoreDamaged, match="byte 24"):
-        read(data)
-
-
 def test_pushed_can_be_read_without_what_was_added_later() -> None:
     [[event]] = format.unpack_journal([[[1, "a", 1.0, 2.0, b"spec"]]])
-    assert event == Pushed("a", 1.0, 2.0, b"spec", None)
+    assert event == Pushed("a", 1.0, 2.0, b"spec", PLAIN)

@@ -9,7 +9,7 @@ import pytest
 
 from poussetaches.model.events import Leased
 from poussetaches.model.queue import Counts, TaskQueue
-from poussetaches.model.task import Schedule, State, Task
+from poussetaches.model.task import Schedule, State, Task, Terms
 from poussetaches.store import format
 from poussetaches.store.dump import read_dump
 from tests.support.queues import ranked
@@ -30,11 +30,22 @@ def test_every_version_has_its_golden_store() -> None:
     assert versions == set(range(1, format.VERSION + 1))
 
 
+WAITING = Task(
+    "waiting",
+    b"spec of waiting",
+    "",
+    0.0,
+    BEGIN + 3600.0,
+    1,
+    terms=Terms(None, "clé"),
+)
+
+
 def test_the_dump_of_version_1(store: Path) -> None:
     queue = TaskQueue()
     read_dump(str(store), 7, queue)
     assert queue.tasks == {
-        "waiting": Task("waiting", b"spec of waiting", "", 0.0, BEGIN + 3600.0, 1),
+        "waiting": WAITING,
         "leased": Task(
             "leased",
             b"spec of leased",
@@ -44,7 +55,7 @@ def test_the_dump_of_version_1(store: Path) -> None:
             2,
             State.LEASED,
             attempts=1,
-            max_retries=-1,
+            terms=Terms(-1),
         ),
         "retrying": Task(
             "retrying",
@@ -57,7 +68,7 @@ def test_the_dump_of_version_1(store: Path) -> None:
             last_run_at=BEGIN + 2.0,
             error_status=503,
             error=b"busy",
-            max_retries=3,
+            terms=Terms(3),
         ),
         "hourly": Task(
             "hourly",
@@ -66,12 +77,12 @@ def test_the_dump_of_version_1(store: Path) -> None:
             BEGIN + 3600.0,
             BEGIN + 3602.5,
             8,
-            max_retries=2,
+            terms=Terms(2),
         ),
     }
     assert queue.leased == {"leased": queue.tasks["leased"]}
     assert queue.schedules == {
-        "hourly": Schedule("hourly", "@hourly", b"spec of hourly", 2)
+        "hourly": Schedule("hourly", "@hourly", b"spec of hourly", Terms(2))
     }
     assert queue.succeeded == {
         "succeeded": Task(
@@ -84,6 +95,7 @@ def test_the_dump_of_version_1(store: Path) -> None:
             State.SUCCEEDED,
             attempts=1,
             last_run_at=BEGIN + 2.0,
+            terms=Terms(None, "once"),
         )
     }
     assert queue.dead == {
@@ -99,18 +111,19 @@ def test_the_dump_of_version_1(store: Path) -> None:
             last_run_at=BEGIN + 3.0,
             error_status=-1,
             error=b"\xff\x00no route",
-            max_retries=0,
+            terms=Terms(0),
         )
     }
     assert queue.counts == Counts(accepted=7, succeeded=1, dead=1, cancelled=1)
     assert queue.paused
     assert (queue.skew, queue.latest) == (-2.5, BEGIN + 5.0)
+    assert list(queue.keys.ended()) == [("once", "succeeded", BEGIN + 2.0)]
+    assert queue.keys.known("clé", BEGIN) == "waiting"
 
 
 def test_the_store_of_version_1(store: Path) -> None:
     queue, found = recovered(store)
-    assert (found.records, found.torn, found.journal.generation) == (13, 0, 7)
-    waiting = Task("waiting", b"spec of waiting", "", 0.0, BEGIN + 3600.0, 1)
+    assert (found.records, found.torn, found.journal.generation) == (14, 0, 7)
     moved = Task("moved", b"", "", 0.0, BEGIN + 50.0, 11)
     pushed = Task(
         "pushed",
@@ -121,10 +134,10 @@ def test_the_store_of_version_1(store: Path) -> None:
         9,
         State.LEASED,
         attempts=1,
-        max_retries=5,
+        terms=Terms(5),
     )
     recurred = Task("élève", b"spec", "@every 5s", BEGIN + 21.0, BEGIN + 21.0, 13)
-    assert queue.tasks == {task.id: task for task in (waiting, moved, pushed, recurred)}
+    assert queue.tasks == {task.id: task for task in (WAITING, moved, pushed, recurred)}
     assert queue.leased == {"pushed": pushed}
     assert queue.next_waiting() == recurred
     assert queue.schedules == {"élève": Schedule("élève", "@every 5s", b"spec")}
@@ -141,9 +154,9 @@ def test_the_store_of_version_1(store: Path) -> None:
         last_run_at=BEGIN + 15.0,
         error_status=-1,
         error=b"gone",
-        max_retries=-1,
+        terms=Terms(-1),
     )
-    assert list(queue.dead) == ["dead", "retrying"]
+    assert list(queue.dead) == ["retrying"]
     assert queue.dead["retrying"] == Task(
         "retrying",
         b"",
@@ -156,7 +169,7 @@ def test_the_store_of_version_1(store: Path) -> None:
         last_run_at=BEGIN + 13.0,
         error_status=500,
         error=b"broken",
-        max_retries=3,
+        terms=Terms(3),
     )
     assert queue.counts == Counts(accepted=10, succeeded=2, dead=2, cancelled=2)
     assert queue.difference() == 0
@@ -170,6 +183,6 @@ def test_a_store_of_version_1_goes_on(store: Path) -> None:
     take(going, queue, [Leased("élève", BEGIN + 21.0, 1)])
     going.close()
     again, found = recovered(store)
-    assert found.records == 14
+    assert found.records == 15
     assert set(again.leased) == {"pushed", "élève"}
     assert ranked(again) == ranked(queue)

@@ -129,6 +129,26 @@ def test_every_damage_is_named_with_file_and_offset(life: Life) -> None:
     assert found.queue is None
 
 
+def test_a_journal_that_was_stopped_is_described_as_one(tmp_path: Path) -> None:
+    life = lived(tmp_path / "data", stopped=True)
+    (file,) = inspected(life.directory).files
+    assert (file.entries, file.blocks) == (len(RECORDS), len(RECORDS) + 1)
+    assert (file.torn, file.padding, file.damages) == (0, 0, [])
+
+
+def test_a_journal_that_has_a_successor_is_not_torn_but_damaged(life: Life) -> None:
+    store, _ = opened(life.directory)
+    store.rotate()
+    store.close()
+    path = life.directory / JOURNAL
+    path.write_bytes(path.read_bytes()[:-5])
+    found = inspected(life.directory)
+    (fault,) = found.faults
+    assert fault.startswith(f"{path}: damaged at byte {life.ends[-2]}: ")
+    assert [gap.offset for gap in found.files[0].damages] == [life.ends[-2]]
+    assert found.files[0].torn == 0
+
+
 def test_damage_in_use_is_looked_at_again(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,7 @@ from poussetaches.model.events import (
 )
 from poussetaches.model.queue import Counts, TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Schedule, Spec, State, Task
+from poussetaches.model.task import Schedule, Spec, State, Task, Terms
 from poussetaches.store.addition import Addition, add
 from poussetaches.store.interchange import export, line_count, read_export
 from tests.support.queues import NOW, OK, POLICY, apply, ranked, state
@@ -44,15 +44,15 @@ def queue() -> TaskQueue:
     queue = TaskQueue()
     events: list[Event] = [
         Pushed("waiting", NOW, NOW + 0.1, SPEC),
-        Pushed("retried", NOW, NOW, BARE, -1),
+        Pushed("retried", NOW, NOW, BARE, Terms(-1)),
         Leased("retried", NOW, 1),
         Failed("retried", NOW + 1, 1, 500, b"\xff\0no", NOW + 2.5),
-        Pushed("held", NOW, NOW, SPEC, 7),
+        Pushed("held", NOW, NOW, SPEC, Terms(7)),
         Leased("held", NOW, 1),
         Pushed("done", NOW, NOW, SPEC),
         Leased("done", NOW, 1),
         Succeeded("done", NOW + 1 / 3, 1, 204),
-        Pushed("dead", NOW, NOW, SPEC, 0),
+        Pushed("dead", NOW, NOW, SPEC, Terms(0)),
         Leased("dead", NOW, 1),
         Died("dead", NOW + 1, 1, -1, b"no answer"),
     ]
@@ -61,7 +61,7 @@ def queue() -> TaskQueue:
     apply(queue, [Leased("dropped", NOW, 1)])
     apply(queue, unschedule(queue, NOW))
     for id, text in (("every", "@every 90s"), ("daily", "30 2 * * *")):
-        submission = Submission(id, SPEC, schedule=text, max_retries=3)
+        submission = Submission(id, SPEC, schedule=text, terms=Terms(3))
         apply(queue, push(queue, submission, NOW, POLICY))
     apply(queue, [Leased("every", NOW, 1)])
     run = queue.tasks["every"]
@@ -130,14 +130,15 @@ def test_everything_of_a_task_is_in_its_line(queue: TaskQueue) -> None:
         "error_status": 0,
         "error": None,
         "max_retries": None,
+        "key": "",
     }
 
 
 @pytest.mark.parametrize(
     ("line", "thing", "inside"),
     [
-        (archive.TaskLine, Task, {"spec"}),
-        (archive.ScheduleLine, Schedule, {"spec", "text"}),
+        (archive.TaskLine, Task, {"spec", "terms"}),
+        (archive.ScheduleLine, Schedule, {"spec", "text", "terms"}),
     ],
 )
 def test_no_field_is_left_behind(line: Any, thing: Any, inside: set[str]) -> None:
@@ -145,7 +146,10 @@ def test_no_field_is_left_behind(line: Any, thing: Any, inside: set[str]) -> Non
     fields = {one.name for one in dataclasses.fields(thing)} - inside
     if thing is Schedule:
         fields.add("schedule")
-    assert set(line.__struct_fields__) == fields | set(Spec._fields)
+    fields |= {*Spec._fields, *Terms._fields}
+    if thing is Schedule:
+        fields.remove("key")  # it is recognised by its id
+    assert set(line.__struct_fields__) == fields
 
 
 def test_an_import_brings_the_times_of_the_wall_clock(queue: TaskQueue) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import msgpack
@@ -12,6 +13,7 @@ import pytest
 
 from poussetaches.errors import StoreFull
 from poussetaches.store import format, journal
+from poussetaches.store.blocks import BlockReader, Tail
 from poussetaches.store.journal import Journal
 from tests.support.faults import fail, write_short
 
@@ -31,7 +33,7 @@ def packed(value: object) -> bytes:
 def bodies(path: Path) -> list[object]:
     data = path.read_bytes()
     salt = format.read_header(str(path), data, format.JOURNAL, 1)
-    reader = format.BlockReader(str(path), data, salt)
+    reader = BlockReader(str(path), data, salt)
     return [block.body for block in reader]
 
 
@@ -86,8 +88,11 @@ def test_a_journal_reopened_goes_on_where_it_was_whole(tmp_path: Path) -> None:
     made.close()
     path = tmp_path / "journal-00000001.msgpack"
     salt = int.from_bytes(path.read_bytes()[16:20], "big")
-    again = Journal.reopen(str(tmp_path), 1, salt, end)
-    assert (again.offset, again.synced, path.stat().st_size) == (end, end, end)
+    size = path.stat().st_size
+    again = Journal.reopen(str(tmp_path), 1, salt, Tail(end, size - end))
+    assert (again.offset, again.synced) == (end, end)
+    assert path.read_bytes()[end:] == bytes(size - end)
+    assert again.room == size - end
     again.append([packed("more")])
     again.close()
     assert bodies(path) == [["whole"], ["more"]]
@@ -186,6 +191,119 @@ def test_short_writes_are_gone_on_with(
     made.close()
     path = tmp_path / "journal-00000001.msgpack"
     assert bodies(path) == [[bytes(range(256))], ["more"]]
+
+
+# --- its end ------------------------------------------------------------------------
+
+
+def test_the_end_is_a_block_without_records_that_knows_all_before_it(
+    tmp_path: Path,
+) -> None:
+    made = Journal.create(str(tmp_path), 1)
+    made.append([packed("last")])
+    last = made.offset
+    made.end()
+    made.close()
+    path = tmp_path / "journal-00000001.msgpack"
+    assert bodies(path) == [["last"], []]
+    assert format.BLOCK.unpack_from(path.read_bytes(), last)[2] == last
+    assert path.stat().st_size == last + format.BLOCK.size + format.ARRAY.size
+
+
+def test_a_journal_without_blocks_needs_no_end(tmp_path: Path) -> None:
+    made = Journal.create(str(tmp_path), 1)
+    made.end()
+    made.close()
+    path = tmp_path / "journal-00000001.msgpack"
+    assert path.stat().st_size == format.HEADER_SIZE
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["posix_fallocate", "pwrite"])
+@pytest.mark.parametrize("written", [0, 10])
+def test_for_an_end_without_room_nothing_fails(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    call: str,
+    written: int,
+) -> None:
+    """And nothing is left of it."""
+    made = Journal.create(str(tmp_path), 1)
+    made.append([packed("last")])
+    last = made.offset
+    with monkeypatch.context() as patch:
+        write_short(patch, 1)
+        fail(patch, call, number, at=1 if call == "posix_fallocate" else 1 + written)
+        made.end()
+        made.close()
+    path = tmp_path / "journal-00000001.msgpack"
+    assert path.stat().st_size == last
+    assert bodies(path) == [["last"]]
+
+
+def test_the_end_takes_no_more_room_than_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Journal.create(str(tmp_path), 1)
+    made.append([packed("last")])
+    room = fail(monkeypatch, "posix_fallocate", errno.EIO, at=2)
+    made.end()
+    assert (made.room, room.calls) == (0, 1)
+    made.close()
+    again = Journal.create(str(tmp_path), 2)
+    again.append([packed("last")])
+    monkeypatch.undo()
+    again.make_room(100)
+    room = fail(monkeypatch, "posix_fallocate", errno.EIO)
+    again.end()
+    again.close()
+    assert room.calls == 0
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "posix_fallocate", "pwrite"])
+def test_an_end_on_a_disk_that_fails_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    made = Journal.create(str(tmp_path), 1)
+    made.append([packed("last")])
+    with monkeypatch.context() as patch:
+        fail(patch, call, errno.EIO)
+        with pytest.raises(OSError, match="Input/output"):
+            made.end()
+    made.close()
+
+
+# --- a disk that fails --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "deed"),
+    [
+        ("pwrite", lambda made: made.append([packed(1)])),
+        ("fdatasync", lambda made: made.sync()),
+        ("posix_fallocate", lambda made: made.make_room(10)),
+        ("ftruncate", lambda made: made.close()),
+        ("fsync", lambda made: made.close()),
+    ],
+)
+def test_an_error_names_the_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    deed: Callable[[Journal], object],
+) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    made = Journal.create(str(tmp_path), 1)
+    path = tmp_path / "journal-00000001.msgpack"
+    with monkeypatch.context() as patch:
+        fail(patch, call, errno.EIO)
+        with pytest.raises(OSError, match=rf"\[Errno 5\] .*{path}") as caught:
+            deed(made)
+    assert caught.value.filename == str(path)
+    if call in ("pwrite", "fdatasync", "posix_fallocate"):
+        made.close()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("call", ["pwrite", "fsync", "rename"])

@@ -19,9 +19,11 @@ from poussetaches.store import format, journal
 from poussetaches.store.dump import write_dump
 from poussetaches.store.recovery import forget_before, recover
 from tests.support.queues import NOW, apply, ranked
+from tests.support.scale import times
 from tests.support.stores import (
     RECORDS,
     Life,
+    killed,
     lived,
     opened,
     recovered,
@@ -183,7 +185,7 @@ def test_no_garbage_after_the_last_block_becomes_a_task(
 def test_no_random_sector_becomes_a_task(life: Life) -> None:
     data = (life.directory / JOURNAL).read_bytes()
     draw = random.Random(7)
-    for _ in range(200):
+    for _ in range(times(200, 1000)):
         after, torn = ends_with(life, data + draw.randbytes(4096))
         assert after == life.states[-1]
         assert 4000 < torn <= 4096
@@ -249,7 +251,77 @@ def test_a_restart_counts_as_a_sync(tmp_path: Path) -> None:
     assert damaged(life.directory).offset == life.ends[1]
 
 
+# --- what was stopped in good order -------------------------------------------------
+
+
+@pytest.mark.parametrize("durability", ["always", "interval", "off"])
+def test_any_bit_flipped_in_what_was_stopped_is_refused(
+    tmp_path: Path, durability: str
+) -> None:
+    """Also in the last block: that it was on disk is written behind it."""
+    life = lived(tmp_path / "data", durability, stopped=True)
+    data = life.journal.read_bytes()
+    assert len(data) > life.ends[-1]
+    begin = life.ends[-2]
+    for bit in range(begin * 8, life.ends[-1] * 8):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        life.journal.write_bytes(flipped)
+        error = damaged(life.directory)
+        assert (error.path, error.offset) == (str(life.journal), begin)
+
+
+def test_of_the_end_itself_nothing_is_lost(tmp_path: Path) -> None:
+    life = lived(tmp_path / "data", stopped=True)
+    data = life.journal.read_bytes()
+    for bit in range(life.ends[-1] * 8, len(data) * 8):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        after, torn = ends_with(life, bytes(flipped))
+        assert after == life.states[-1]
+        assert torn > 0
+
+
+def test_a_store_that_is_opened_and_stopped_stays_as_it_is(tmp_path: Path) -> None:
+    life = lived(tmp_path / "data", stopped=True)
+    for _ in range(5):
+        store, queue = opened(life.directory)
+        assert ranked(queue) == life.states[-1]
+        store.close()
+    assert recovered(life.directory)[1].records == len(RECORDS)
+    assert life.journal.stat().st_size < life.ends[-1] + 300
+    empty, _ = opened(tmp_path / "empty")
+    empty.close()
+    journal = tmp_path / "empty" / "journal-00000001.msgpack"
+    assert journal.stat().st_size == format.HEADER_SIZE
+
+
+def test_any_bit_flipped_at_the_end_of_a_journal_that_has_a_successor_is_refused(
+    life: Life,
+) -> None:
+    """The next one is begun when all of it is on disk."""
+    store, _ = opened(life.directory)
+    store.rotate()
+    killed(store)
+    data = life.journal.read_bytes()
+    begin = life.ends[-2]
+    for bit in range(begin * 8, len(data) * 8):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        life.journal.write_bytes(flipped)
+        assert damaged(life.directory).offset == begin
+
+
 # --- what is damaged ----------------------------------------------------------------
+
+
+def test_a_crash_does_not_make_the_damage_before_it_a_torn_tail(life: Life) -> None:
+    """The last block but one had been acknowledged; of the last only the head is
+    there."""
+    data = bytearray(life.journal.read_bytes())
+    data[life.ends[-2] - 1] ^= 1
+    life.journal.write_bytes(data[: life.ends[-2] + format.BLOCK.size])
+    assert damaged(life.directory).offset == life.ends[-3]
 
 
 def test_any_bit_flipped_before_the_last_block_is_refused(life: Life) -> None:
@@ -423,11 +495,11 @@ def test_a_file_of_a_newer_version_is_refused_by_name(
 # --- the salt -----------------------------------------------------------------------
 
 
-def forged(salt: int) -> bytes:
-    """A block that claims to know that everything before it is on disk."""
+def forged(salt: int, synced: int) -> bytes:
+    """A block that claims to know so much to be on disk."""
     record: list[Event] = [Pushed("forged", NOW, NOW, b"")]
     body = format.journal_body([format.pack_record(record)])
-    return format.block(body, salt, 2**40)
+    return format.block(body, salt, synced)
 
 
 @pytest.mark.parametrize("knows_the_salt", [False, True])
@@ -441,11 +513,12 @@ def test_a_payload_cannot_pass_for_a_block(
     life = lived(tmp_path / "data")
     path = life.directory / JOURNAL
     salt = format.read_header(str(path), path.read_bytes(), format.JOURNAL, 1)
-    payload = bytes(50) + forged(salt if knows_the_salt else salt ^ 1) + bytes(50)
+    salt ^= 0 if knows_the_salt else 1
+    payload = bytes(50) + forged(salt, life.ends[-1] + 1) + bytes(50)
     store, queue = opened(life.directory)
     take(store, queue, [Pushed("evil", NOW, NOW, payload)])
     store.commit()
-    store.close()
+    killed(store)
     whole, _ = recovered(life.directory)
     assert whole.tasks["evil"].spec == payload
     data = bytearray(path.read_bytes())
@@ -467,7 +540,7 @@ def test_a_payload_that_is_this_very_journal_does_not_pass_for_it(
     store, queue = opened(life.directory)
     take(store, queue, [Pushed("backup", NOW, NOW, path.read_bytes())])
     store.commit()
-    store.close()
+    killed(store)
     data = bytearray(path.read_bytes())
     data[life.ends[-1] + 16] ^= 1
     path.write_bytes(data)

@@ -29,6 +29,7 @@ from poussetaches.model.events import (
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import State
 from poussetaches.store import dump, format
+from poussetaches.store.blocks import BlockReader
 from poussetaches.store.dump import write_dump
 from poussetaches.store.inspection import inspect
 from poussetaches.store.salvage import UNREADABLE, Losses, Salvage
@@ -359,7 +360,7 @@ def blocks(path: Path) -> list[tuple[int, str]]:
     """Where the blocks of a dump begin, and of what kind they are."""
     data = path.read_bytes()
     salt = format.read_header(str(path), data, format.DUMP, 2)
-    reader = format.BlockReader(str(path), data, salt)
+    reader = BlockReader(str(path), data, salt)
     return [(block.offset, block.body[0]) for block in reader]
 
 

@@ -95,11 +95,11 @@ def test_without_a_header_the_blocks_tell_their_salt(life: Life, fill: bytes) ->
     assert scan.version is None
 
 
-def test_one_block_alone_tells_no_salt(tmp_path: Path) -> None:
+def test_one_block_alone_tells_its_salt(tmp_path: Path) -> None:
     life = lived(tmp_path / "data", records=RECORDS[:1])
     data = (life.directory / JOURNAL).read_bytes()
     _, offsets = scanned(life, bytes(24) + data[24:])
-    assert offsets == []
+    assert offsets == [24]
     assert find_salt(b"") == find_salt(format.MARK * 9) == 0
 
 
@@ -120,12 +120,60 @@ def test_a_copy_of_this_journal_in_a_payload_is_not_taken_for_it(life: Life) -> 
     take(store, queue, [Pushed("after", NOW, NOW, b"")])
     store.close()
     data = bytearray(path.read_bytes())
+    after = data.rindex(b"after") - format.BLOCK.size - 20
     data[life.ends[-1]] ^= 1
     _, offsets = scanned(life, bytes(data))
     # But for its last block, which knows as much as the one before the damage.
-    inside = [o for o in offsets if life.ends[-1] < o < len(data) - 100]
+    inside = [o for o in offsets if life.ends[-1] < o < after]
     assert len(inside) <= 1
     assert offsets[: len(RECORDS)] == life.ends[:-1]
+    # Where the head says how long the block is, not even for that one.
+    data[life.ends[-1]] ^= 1
+    data[life.ends[-1] + format.BLOCK.size] ^= 1
+    _, offsets = scanned(life, bytes(data))
+    assert [o for o in offsets if life.ends[-1] < o < after] == []
+
+
+def test_a_head_alone_makes_a_gap_before_it_damage(life: Life) -> None:
+    """As recovery has it."""
+    data = bytearray((life.directory / JOURNAL).read_bytes())
+    data[life.ends[-2] - 1] ^= 1
+    scan, offsets = scanned(life, bytes(data[: life.ends[-2] + format.BLOCK.size]))
+    assert offsets == life.ends[:-3]
+    assert [gap.offset for gap in scan.damages] == [life.ends[-3]]
+    assert scan.torn is None
+
+
+def test_a_torn_payload_full_of_marks_is_gone_through_once(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the lengths behind them say; with the header, and without."""
+    claim = format.MARK + (256 * 1024).to_bytes(4, "big") + bytes(16)
+    payload = claim * (1024 * 1024 // len(claim))
+    store, queue = opened(life.directory)
+    take(store, queue, [Pushed("evil", NOW, NOW, payload)])
+    store.close()
+    path = life.directory / JOURNAL
+    data = bytearray(path.read_bytes())
+    data[life.ends[-1] + 5] ^= 1
+    read = 0
+    crc32 = zlib.crc32
+
+    def counted(data: bytes, value: int = 0) -> int:
+        nonlocal read
+        read += len(data)
+        return crc32(data, value)
+
+    monkeypatch.setattr(zlib, "crc32", counted)
+    _, offsets = scanned(life, bytes(data))
+    assert len(offsets) == len(RECORDS) + 1
+    assert read < 2 * len(data)
+    monkeypatch.setattr("poussetaches.store.scan.MOST_READ", len(data))
+    read = 0
+    data[:24] = bytes(24)
+    _, offsets = scanned(life, bytes(data))
+    assert len(offsets) == len(RECORDS) + 1
+    assert read < 3 * len(data)
 
 
 def test_a_block_that_is_no_msgpack_is_a_gap(life: Life) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from poussetaches.errors import StartupError
+from poussetaches.errors import ChannelError, StartupError
 from poussetaches.model.task import Task
 from poussetaches.supervisor.children import (
     FIRST_PAUSE,
@@ -23,6 +25,7 @@ from poussetaches.supervisor.children import (
     Place,
     describe,
 )
+from tests.support.scale import times
 
 
 def child(**given: Any) -> Child:
@@ -151,3 +154,44 @@ def test_who_was_parted_with_is_counted_until_it_has_ended(
     assert list(children) == [api]
     assert len(children) == 1
     children.part_with(api)
+
+
+def test_a_worker_that_dies_at_once_again_and_again_holds_nobody_up(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real processes: each is noticed, reaped and replaced, after growing pauses."""
+    monkeypatch.setattr("poussetaches.supervisor.children.FIRST_PAUSE", 0.002)
+    monkeypatch.setattr("poussetaches.supervisor.children.LONGEST_PAUSE", 0.016)
+    fork = subprocess.Popen
+
+    def mortal(arguments: list[str], **given: Any) -> Any:
+        is_first_worker = "poussetaches.worker 1" in " ".join(arguments)
+        program = ["sh", "-c", "exit 7"] if is_first_worker else ["sleep", "1000"]
+        return fork(program, **given)
+
+    monkeypatch.setattr(subprocess, "Popen", mortal)
+    children = Children(listener, workers=2, heartbeat_timeout=100.0)
+    lives: list[Child] = []
+    ended: list[Child] = []
+    with selectors.DefaultSelector() as selector:
+        while len(ended) < times(5, 100):
+            for one in children.fill(time.monotonic()):
+                selector.register(one.peer, selectors.EVENT_READ, one)
+                if one.name == "worker-1":
+                    lives.append(one)
+            for key, _ in selector.select(0.002):
+                with pytest.raises(ChannelError):
+                    key.data.peer.receive()
+                selector.unregister(key.data.peer)
+                children.part_with(key.data)
+            ended += children.reap(time.monotonic())
+    assert ended == lives
+    assert {one.process.returncode for one in ended} <= {7, -signal.SIGKILL}
+    for n, (one, following) in enumerate(pairwise(lives)):
+        pause = min(0.016, 0.002 * 2.0 ** min(n, 10))
+        assert following.started_at - one.started_at >= pause
+    assert [one.name for one in children] == ["api-1", "worker-2"]
+    assert [one.process.poll() for one in children] == [None, None]
+    for one in list(children):
+        children.part_with(one)
+        one.process.wait()

@@ -13,6 +13,7 @@ from poussetaches.channel.messages import Ended, Lease, Message
 from poussetaches.errors import StoreFull
 from poussetaches.model.decisions import Submission
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import Terms
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock
@@ -128,6 +129,20 @@ def test_an_outcome_counts_once(
     assert "late outcome ignored" in caplog.text
 
 
+def test_what_an_attempt_brought_reaches_the_queue_whole(keeper: Keeper) -> None:
+    workers = Workers(2)
+    [worker] = workers
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
+    push(keeper, 2)
+    dispatch.lease(time.monotonic())
+    busy, refused = leases(worker)
+    dispatch.ended(worker, Ended(busy.lease, False, 503, b"", 0.1, False, 7200.0))
+    dispatch.ended(worker, Ended(refused.lease, False, -1, b"no", 0.1, True))
+    wait = keeper.queue.tasks[busy.id].eta - keeper.clock.now()
+    assert 7199.0 < wait <= 7200.0
+    assert list(keeper.queue.dead) == [refused.id]
+
+
 def test_what_a_dead_worker_held_is_leased_again_at_once(keeper: Keeper) -> None:
     workers = Workers(2, 0)
     first, second = workers
@@ -150,7 +165,7 @@ def test_what_a_stopped_worker_held_is_for_the_next_start(keeper: Keeper) -> Non
     workers = Workers(1)
     [worker] = workers
     dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
-    keeper.push(Submission("last", b"spec", max_retries=0))
+    keeper.push(Submission("last", b"spec", terms=Terms(0)))
     dispatch.lease(time.monotonic())
     dispatch.hand_back(worker)
     assert keeper.queue.tasks["last"].attempts == 1
@@ -168,8 +183,13 @@ def test_an_outcome_that_cannot_be_kept_leaves_the_task_with_its_worker(
     push(keeper, 1)
     dispatch.lease(time.monotonic())
     lease = leases(worker)[0].lease
-    with pytest.raises(TypeError):
-        dispatch.ended(worker, Ended(lease, False, 500, None, 0.1))  # type: ignore[arg-type]
+
+    def fail(record: object, *, spare: int = 0) -> None:
+        raise TypeError("no record has such a thing")
+
+    with monkeypatch.context() as patch, pytest.raises(TypeError):
+        patch.setattr(keeper.store, "append", fail)
+        dispatch.ended(worker, ended(lease))
     assert list(worker.holds) == [lease]
     dispatch.lose(worker, "it sent nonsense")
     assert keeper.queue.waiting == 1

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from poussetaches.errors import StartupError
 from poussetaches.supervisor.clock import STEP, Clock
 from poussetaches.supervisor.listener import listen
-from poussetaches.supervisor.systemd import notify
+from poussetaches.supervisor.systemd import Keepalive, notify
 
 
 def test_a_new_timeline_is_the_wall_clock() -> None:
@@ -96,3 +97,74 @@ def test_a_systemd_that_is_gone_is_a_warning(
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     notify("READY=1")
     assert "systemd cannot be told READY=1" in caplog.text
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Its end of the socket, for a service without a watchdog."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "systemd"))
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "systemd"))
+        sock.setblocking(False)
+        yield sock
+
+
+@pytest.mark.parametrize("pid", [None, str(os.getpid())])
+def test_systemds_watchdog_is_told_twice_in_its_time(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch, pid: str | None
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+    if pid is not None:
+        monkeypatch.setenv("WATCHDOG_PID", pid)
+    keepalive = Keepalive(1000.0)
+    assert keepalive.due_at == 1030.0
+    keepalive.beat(1029.9)
+    with pytest.raises(BlockingIOError):
+        systemd.recv(100)
+    for now in (1030.0, 1060.5):
+        keepalive.beat(now)
+        keepalive.beat(now)
+        assert systemd.recv(100) == b"WATCHDOG=1"
+        assert keepalive.due_at == now + 30.0
+    with pytest.raises(BlockingIOError):
+        systemd.recv(100)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"WATCHDOG_USEC": ""},
+        {"WATCHDOG_USEC": "0"},
+        {"WATCHDOG_USEC": "soon"},
+        {"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"},
+    ],
+)
+def test_without_a_watchdog_for_us_nobody_is_told(
+    systemd: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    keepalive = Keepalive(1000.0)
+    assert keepalive.due_at == float("inf")
+    keepalive.beat(1e9)
+    with pytest.raises(BlockingIOError):
+        systemd.recv(100)
+
+
+def test_a_systemd_that_takes_nothing_does_not_hold_us_up_for_long(
+    systemd: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("poussetaches.supervisor.systemd.PATIENCE", 0.01)
+    for _ in range(10_000):
+        notify("STATUS=fine")
+        if "systemd cannot be told STATUS=fine" in caplog.text:
+            break
+    else:
+        pytest.fail("its queue is never full")

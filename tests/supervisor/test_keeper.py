@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from poussetaches.errors import InvalidInput, StoreFull
+from poussetaches.errors import InvalidInput, QueueFull, StoreFull
 from poussetaches.model.backoff import DEFAULT
+from poussetaches.model.bounds import UNBOUNDED, Bounds
 from poussetaches.model.decisions import Outcome, Policy, Submission
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import State
+from poussetaches.model.task import State, Terms
 from poussetaches.store.disk import Store
 from poussetaches.store.journal import Journal
 from poussetaches.supervisor.clock import Clock
@@ -42,13 +43,27 @@ class House:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.clock = StoppedClock()
+        self.bounds = UNBOUNDED
         self.keeper: Keeper
         self.start()
 
     def start(self) -> None:
         queue = TaskQueue()
         store, _ = Store.open(str(self._directory), "always", queue, patience=0.0)
-        self.keeper = Keeper(queue, store, self.clock, POLICY, slots=1, end_room=10_000)
+        self.keeper = Keeper(
+            queue,
+            store,
+            self.clock,
+            POLICY,
+            slots=1,
+            end_room=10_000,
+            bounds=self.bounds,
+        )
+
+    def start_again(self) -> None:
+        """Stop and start, for what was changed to count."""
+        self.keeper.store.close()
+        self.start()
 
     def crash(self) -> None:
         """Lose what is in memory only, and start again from disk."""
@@ -101,6 +116,82 @@ def test_what_was_in_flight_at_a_crash_is_tried_again_and_counted(
     again = house.keeper.lease()
     assert again is not None
     assert again.attempts == 2
+
+
+def full(patch: pytest.MonkeyPatch, room: list[int]) -> None:
+    """The disk has ``room[0]`` bytes for each operation."""
+
+    def make_room(journal: Journal, size: int) -> None:
+        if size > room[0]:
+            raise StoreFull("full")
+
+    patch.setattr(Journal, "make_room", make_room)
+
+
+def test_what_was_in_flight_stays_so_until_there_is_room_to_say_otherwise(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for id in ("a", "b", "c"):
+        house.keeper.push(Submission(id, b"spec"))
+    assert house.keeper.lease() is not None
+    assert house.keeper.lease() is not None
+    house.keeper.commit()
+    house.crash()
+    assert house.keeper.hand_back_in() == float("inf")
+    room = [0]
+    full(monkeypatch, room)
+    assert house.keeper.recover() == 2
+    assert list(house.queue.leased) == ["a", "b"]
+    with pytest.raises(StoreFull):
+        house.keeper.push(Submission("d", b"spec"))
+    with pytest.raises(StoreFull):
+        house.keeper.lease()
+    # Once in a while is enough, and one line for all.
+    assert 0.0 < house.keeper.hand_back_in() <= 1.0
+    for _ in range(3):
+        house.clock.time += house.keeper.hand_back_in()
+        assert house.keeper.hand_back_in() == 0.0
+        house.keeper.hand_back_orphans()
+    assert caplog.text.count("the disk is full") == 1
+    # Room for one of them.
+    room[0] = 150
+    house.clock.time += house.keeper.hand_back_in()
+    house.keeper.hand_back_orphans()
+    assert list(house.queue.leased) == ["b"]
+    # Too soon; then there is plenty.
+    room[0] = 1_000_000
+    house.keeper.hand_back_orphans()
+    assert list(house.queue.leased) == ["b"]
+    house.clock.time += house.keeper.hand_back_in()
+    house.keeper.hand_back_orphans()
+    assert not house.queue.leased
+    assert house.keeper.hand_back_in() == float("inf")
+    assert "there was room to hand back" in caplog.text
+    house.keeper.commit()
+    house.crash()
+    assert house.keeper.recover() == 0
+    assert [task.attempts for task in house.queue.tasks.values()] == [1, 1, 0]
+    assert house.queue.difference() == 0
+
+
+def test_nobody_takes_the_room_of_what_is_to_be_handed_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease that fits finds room for every end, and for them besides."""
+    for id in ("a", "b"):
+        house.keeper.push(Submission(id, b"spec"))
+    assert house.keeper.lease() is not None
+    house.keeper.commit()
+    house.crash()
+    room = [0]
+    full(monkeypatch, room)
+    house.keeper.recover()
+    room[0] = 10_150
+    with pytest.raises(StoreFull):
+        house.keeper.lease()
+    room[0] = 10_400
+    assert house.keeper.lease() is not None
 
 
 def test_a_full_disk_refuses_pushes_before_leases_and_never_ends(
@@ -219,3 +310,81 @@ def test_a_death_is_a_warning_that_names_the_task(
     assert (last.levelname, last.message) == ("WARNING", "dead")
     told = last.__dict__["fields"]
     assert (told["task"], told["attempt"], told["status"]) == ("a", 11, 500)
+
+
+def test_a_key_is_one_task_also_after_a_crash(house: House) -> None:
+    terms = Terms(key="order 7")
+    assert house.keeper.push(Submission("a", b"spec", terms=terms)) == "a"
+    assert house.keeper.push(Submission("b", b"other", terms=terms)) == "a"
+    house.keeper.commit()
+    house.crash()
+    assert house.keeper.push(Submission("c", b"spec", terms=terms)) == "a"
+    assert list(house.queue.tasks) == ["a"]
+
+
+def test_a_full_queue_refuses_what_is_new_and_knows_what_it_has(house: House) -> None:
+    house.bounds = Bounds(max_tasks=1)
+    house.start_again()
+    terms = Terms(key="order 7")
+    house.keeper.push(Submission("a", b"spec", terms=terms))
+    with pytest.raises(QueueFull, match="max_tasks") as caught:
+        house.keeper.push(Submission("b", b"spec"))
+    assert caught.value.retry_after > 0
+    assert house.keeper.push(Submission("c", b"spec", terms=terms)) == "a"
+    task = house.keeper.lease()
+    assert task is not None
+    house.keeper.conclude(task, Outcome(True, 200, b""))
+    assert house.keeper.push(Submission("b", b"spec")) == "b"
+
+
+def test_a_known_schedule_is_no_news_to_a_full_queue(house: House) -> None:
+    house.bounds = Bounds(max_tasks=1)
+    house.start_again()
+    schedule = Submission("s", b"spec", schedule="@hourly")
+    assert house.keeper.push(schedule) == "s"
+    assert house.keeper.push(schedule) == "s"
+
+
+def test_dead_letters_are_let_go_and_that_survives(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    house.bounds = Bounds(retain_dead_for=3600.0)
+    house.start_again()
+    house.keeper.push(Submission("a", b"spec", terms=Terms(max_retries=0)))
+    task = house.keeper.lease()
+    assert task is not None
+    house.keeper.conclude(task, Outcome(False, 500, b"no"))
+    assert house.keeper.forget_in() == 3600.0
+    house.keeper.forget()
+    assert list(house.queue.dead) == ["a"]
+    house.clock.time += 3600
+    house.keeper.forget()
+    house.keeper.commit()
+    assert "dead letters dropped" in caplog.text
+    house.crash()
+    assert not house.queue.dead
+    assert house.keeper.forget_in() == float("inf")
+
+
+def test_on_a_full_disk_dead_letters_stay_without_spinning(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.bounds = Bounds(retain_dead=0)
+    house.start_again()
+    house.keeper.push(Submission("a", b"spec", terms=Terms(max_retries=0)))
+    task = house.keeper.lease()
+    assert task is not None
+    house.keeper.conclude(task, Outcome(False, 500, b"no"))
+    with monkeypatch.context() as patch:
+
+        def full(journal: Journal, size: int) -> None:
+            raise StoreFull("full")
+
+        patch.setattr(Journal, "make_room", full)
+        house.keeper.forget()
+    assert list(house.queue.dead) == ["a"]
+    assert house.keeper.forget_in() > 0
+    house.clock.time += house.keeper.forget_in()
+    house.keeper.forget()
+    assert not house.queue.dead

@@ -1,9 +1,10 @@
-"""The loop's one rule: nothing is sent before what was decided is on disk."""
+"""The loop: nothing is sent before what was decided is on disk; systemd hears of it."""
 
 from __future__ import annotations
 
 import selectors
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.loop import Supervisor
+from poussetaches.supervisor.systemd import Keepalive
 from tests.supervisor.test_keeper import POLICY
 
 NOTHING: Any = None
@@ -42,6 +44,9 @@ class Api:
         return []
 
     silent = reap = fill
+
+    def next_deadline(self) -> float:
+        return float("inf")
 
     def has_arrived(self) -> bool:
         try:
@@ -102,3 +107,23 @@ def test_an_answer_is_never_sent_if_the_commit_fails(
         with pytest.raises(OSError, match="Input/output error"):
             supervisor._tick(0.0)
     assert not api.has_arrived()
+
+
+def test_each_turn_may_tell_systemd_that_it_turns(
+    tmp_path: Path,
+    api: Api,
+    supervisor: Supervisor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And it sleeps no longer than until it is to tell."""
+    now = time.monotonic()
+    monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "systemd"))
+    supervisor._keepalive = Keepalive(now)
+    assert supervisor._due_at(now) == now + 1.0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "systemd"))
+        supervisor._tick(now + 1.0)
+        assert systemd.recv(100) == b"WATCHDOG=1"
+    assert supervisor._due_at(now + 1.0) == now + 2.0

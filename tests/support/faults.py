@@ -51,11 +51,19 @@ class Counter:
         return counted
 
 
-def fail(patch: pytest.MonkeyPatch, name: str, error: int, *, at: int = 1) -> Counter:
-    """The ``at``-th call of ``os.<name>`` from now raises, as do all after it."""
+def fail(
+    patch: pytest.MonkeyPatch,
+    name: str,
+    error: int,
+    *,
+    at: int = 1,
+    once: bool = False,
+) -> Counter:
+    """The ``at``-th call of ``os.<name>`` from now raises, as do all after it unless it
+    is to fail ``once``."""
 
     def fault(number: int, name: str) -> None:
-        if number >= at:
+        if number == at or (number > at and not once):
             raise OSError(error, os.strerror(error))
 
     return Counter(patch, fault, (name,))
@@ -71,7 +79,7 @@ def write_short(patch: pytest.MonkeyPatch, most: int) -> None:
     patch.setattr(os, "pwrite", short)
 
 
-def dies_at(call: int, deed: Callable[[], None]) -> bool:
+def dies_at(call: int, deed: Callable[[], object]) -> bool:
     """Do ``deed`` in a forked process that ends, as if killed, before its ``call``-th
     file operation. Returns whether it came so far.
     """

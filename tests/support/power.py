@@ -22,14 +22,17 @@ SECTOR = 32
 
 
 class Disk:
-    """Watches an empty directory while a store writes there."""
+    """Watches a directory while a store writes there; what it holds so far is safe."""
 
     def __init__(self, patch: pytest.MonkeyPatch, directory: Path) -> None:
         self._directory = directory
         #: Names that are safe, and the inode each stands for.
-        self._names: dict[str, int] = {}
+        self._names = self._names_now()
         #: What is safe of each inode.
-        self._safe: dict[int, bytes] = {}
+        self._safe = {
+            inode: (directory / name).read_bytes()
+            for name, inode in self._names.items()
+        }
         #: Files that were removed, kept open so that no other gets their inode.
         self._removed: dict[int, IO[bytes]] = {}
         #: Called before every operation that changes something.

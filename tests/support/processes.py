@@ -10,6 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+#: Bytes of a page.
+PAGE = os.sysconf("SC_PAGESIZE")
+
 
 class Process(NamedTuple):
     """One process that runs, or is stopped; not one that only waits to be reaped."""
@@ -57,6 +60,21 @@ def processes() -> Iterator[Process]:
             started=int(more[17]),
             words=_words(command),
         )
+
+
+class Usage(NamedTuple):
+    """What a process holds at one moment."""
+
+    #: Resident, bytes.
+    memory: int
+    descriptors: int
+
+
+def usage(pid: int) -> Usage:
+    """Of a process that is there. Raises OSError."""
+    folder = Path(f"/proc/{pid}")
+    pages = int((folder / "statm").read_text().split()[1])
+    return Usage(pages * PAGE, len(os.listdir(folder / "fd")))
 
 
 def _words(command: bytes) -> tuple[str, ...]:

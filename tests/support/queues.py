@@ -45,6 +45,8 @@ def state(queue: TaskQueue) -> dict[str, Any]:
         "paused": queue.paused,
         "skew": queue.skew,
         "latest": queue.latest,
+        "ended keys": list(queue.keys.ended()),
+        "size": queue.size,
     }
 
 

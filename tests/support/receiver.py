@@ -29,7 +29,7 @@ class Arrival(NamedTuple):
     #: Its headers Poussetaches-Task-Id and -Attempt.
     task: str
     attempt: int
-    #: The status it was (or is to be) answered with.
+    #: The status it was (or is to be) answered with; 0 if by no whole answer.
     status: int
     #: With the query.
     path: str
@@ -79,6 +79,10 @@ class Receiver:
         """What has arrived so far, in order; with ``task`` only what was for it."""
         found = [Arrival(*row) for row in json.loads(self._look("/arrivals"))]
         return [one for one in found if task in ("", one.task)]
+
+    def take(self) -> list[Arrival]:
+        """What has arrived since it was last asked so, in order."""
+        return [Arrival(*row) for row in json.loads(self._look("/take"))]
 
     def wait_for(
         self, count: int, *, task: str = "", deadline: float = 10.0

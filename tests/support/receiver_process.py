@@ -2,21 +2,28 @@
 
 ``/any/path?status=500,200&delay=0.1,0`` answers attempt 1 with 500 after 100 ms and all
 further ones with 200 at once. ``location`` and ``body`` go into the answer as they are.
+``end=close,reset,drip,answer`` spoils the first three answers: none at all, the
+connection reset in the middle of it, and one that drips and never ends. The status of
+such an attempt is 0.
 
 It prints its port, and leaves when its standard input ends. ``LOOK /arrivals`` tells
-what has arrived so far (JSON, one list per request, see ``Arrival``), ``LOOK /release``
-answers everything that is delayed, now and from now on.
+what has arrived so far (JSON, one list per request, see ``Arrival``), ``LOOK /take``
+the same and forgets it, ``LOOK /release`` answers everything that is delayed, now and
+from now on.
 """
 
 from __future__ import annotations
 
 import heapq
+import itertools
 import json
 import re
 import selectors
 import socket
+import struct
 import sys
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +31,15 @@ from urllib.parse import parse_qs, urlsplit
 _length_of = re.compile(rb"\r\ncontent-length: *(\d+)", re.I).search
 _task_of = re.compile(rb"\r\nPoussetaches-Task-Id: *(\w+)").search
 _attempt_of = re.compile(rb"\r\nPoussetaches-Attempt: *(\d+)").search
+
+#: Seconds between two bytes of an answer that drips.
+DRIP = 0.1
+#: Has a socket that is closed send RST.
+RESET = struct.pack("ii", 1, 0)
+
+#: A request that arrived, in the order of tests.support.receiver.Arrival.
+Row = list[object]
+ANSWERED_AT = 1
 
 
 class Script(NamedTuple):
@@ -33,6 +49,8 @@ class Script(NamedTuple):
     statuses: list[int]
     #: Seconds, likewise.
     delays: list[float]
+    #: How the answer ends, likewise.
+    ends: list[str]
     #: Further header lines.
     headers: bytes
     body: bytes
@@ -45,22 +63,36 @@ def script_of(path: str) -> Script:
     return Script(
         [int(one) for one in given.get("status", "200").split(",")],
         [float(one) for one in given.get("delay", "0").split(",")],
+        given.get("end", "answer").split(","),
         b"Location: %b\r\n" % location.encode() if location else b"",
         given.get("body", "").encode(),
     )
 
 
+class Answer(NamedTuple):
+    """What one attempt is answered with."""
+
+    #: 0 if the answer is no whole one.
+    status: int
+    data: bytes
+    #: Seconds.
+    delay: float
+    #: "answer", "close", "reset" or "drip".
+    end: str
+
+
 @lru_cache(maxsize=10_000)
-def answer_to(path: str, attempt: int) -> tuple[int, bytes, float]:
-    """Status, bytes and delay (seconds) of the answer."""
+def answer_to(path: str, attempt: int) -> Answer:
     script = script_of(path)
     status = script.statuses[min(attempt, len(script.statuses)) - 1]
     delay = script.delays[min(attempt, len(script.delays)) - 1]
+    end = script.ends[min(attempt, len(script.ends)) - 1]
     head = b"HTTP/1.1 %d Scripted\r\nContent-Length: %d\r\n" % (
         status,
         len(script.body),
     )
-    return status, head + script.headers + b"\r\n" + script.body, delay
+    data = head + script.headers + b"\r\n" + script.body
+    return Answer(status if end == "answer" else 0, data, delay, end)
 
 
 class Connection:
@@ -87,6 +119,14 @@ class Connection:
         self.buffer = b""
         return head, body
 
+    def send(self, data: bytes) -> bool:
+        """Whether anybody is there to get it. Who has gone is noticed when read."""
+        try:
+            self.sock.send(data)
+        except OSError:
+            return False
+        return True
+
 
 class Receiver:
     """The loop."""
@@ -97,17 +137,17 @@ class Receiver:
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.listener, selectors.EVENT_READ)
         self.selector.register(sys.stdin, selectors.EVENT_READ)
-        #: In the order of tests.support.receiver.Arrival.
-        self.arrivals: list[list[object]] = []
-        #: When to answer, whom, what, and its row.
-        self.delayed: list[tuple[float, int, Connection, bytes]] = []
+        self.arrivals: list[Row] = []
+        #: What to do later: when, a number that tells them apart, and what.
+        self.later: list[tuple[float, int, Callable[[], None]]] = []
+        self.numbers = itertools.count()
         self.released = False
 
     def run(self) -> None:
         while True:
             pause = None
-            if self.delayed:
-                pause = max(0.0, self.delayed[0][0] - time.monotonic())
+            if self.later:
+                pause = max(0.0, self.later[0][0] - time.monotonic())
             for key, _ in self.selector.select(pause):
                 if key.fileobj is self.listener:
                     self.accept()
@@ -116,9 +156,8 @@ class Receiver:
                 else:
                     self.receive(key.data)
             now = time.monotonic()
-            while self.delayed and (self.released or self.delayed[0][0] <= now):
-                _, index, connection, answer = heapq.heappop(self.delayed)
-                self.answer(index, connection, answer)
+            while self.later and (self.released or self.later[0][0] <= now):
+                heapq.heappop(self.later)[2]()
 
     def accept(self) -> None:
         try:
@@ -132,8 +171,7 @@ class Receiver:
         try:
             request = connection.read()
         except OSError:
-            self.selector.unregister(connection.sock)
-            connection.sock.close()
+            self.hang_up(connection)
             return
         if request is None:
             return
@@ -144,37 +182,60 @@ class Receiver:
             return
         task, attempt = _task_of(head), _attempt_of(head)
         number = int(attempt[1]) if attempt else 1
-        status, answer, delay = answer_to(path, number)
-        index = len(self.arrivals)
+        answer = answer_to(path, number)
         now = time.monotonic()
-        self.arrivals.append(
-            [
-                now,
-                None,
-                task[1].decode() if task else "",
-                number,
-                status,
-                path,
-                head.decode("latin-1"),
-                body.decode("latin-1"),
-            ]
-        )
-        if delay and not self.released:
-            heapq.heappush(self.delayed, (now + delay, index, connection, answer))
+        row: Row = [
+            now,
+            None,
+            task[1].decode() if task else "",
+            number,
+            answer.status,
+            path,
+            head.decode("latin-1"),
+            body.decode("latin-1"),
+        ]
+        self.arrivals.append(row)
+        if answer.delay and not self.released:
+            self.do_later(answer.delay, lambda: self.answer(row, connection, answer))
         else:
-            self.answer(index, connection, answer)
+            self.answer(row, connection, answer)
 
-    def answer(self, index: int, connection: Connection, answer: bytes) -> None:
-        try:
-            connection.sock.send(answer)
-        except OSError:
-            return  # the client has gone; its connection is closed when it is read
-        self.arrivals[index][1] = time.monotonic()
+    def do_later(self, seconds: float, deed: Callable[[], None]) -> None:
+        moment = time.monotonic() + seconds
+        heapq.heappush(self.later, (moment, next(self.numbers), deed))
+
+    def answer(self, row: Row, connection: Connection, answer: Answer) -> None:
+        if answer.end == "close":
+            self.hang_up(connection)
+        elif answer.end == "drip":
+            self.drip(connection, answer.data)
+        elif answer.end == "reset":
+            linger = socket.SO_LINGER
+            connection.sock.setsockopt(socket.SOL_SOCKET, linger, RESET)
+            connection.send(answer.data[: len(answer.data) // 2])
+            self.hang_up(connection)
+        elif connection.send(answer.data):
+            row[ANSWERED_AT] = time.monotonic()
+
+    def drip(self, connection: Connection, left: bytes) -> None:
+        """A byte now, the next one a moment later; never the last one."""
+        if self.released:
+            self.hang_up(connection)
+        elif connection.send(left[:1]):
+            rest = left[1:] if len(left) > 2 else left
+            self.do_later(DRIP, lambda: self.drip(connection, rest))
+
+    def hang_up(self, connection: Connection) -> None:
+        if connection.sock.fileno() >= 0:
+            self.selector.unregister(connection.sock)
+            connection.sock.close()
 
     def look(self, connection: Connection, path: str) -> None:
         answer = b""
-        if path == "/arrivals":
+        if path in ("/arrivals", "/take"):
             answer = json.dumps(self.arrivals).encode()
+            if path == "/take":
+                self.arrivals.clear()
         elif path == "/release":
             self.released = True
         connection.sock.setblocking(True)

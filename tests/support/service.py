@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,7 +68,8 @@ class Service:
 
     ``folder`` gets the data directory and the log, which stay over a restart. Settings
     become flags (``{"start_paused": True}`` is ``--start-paused yes``). The program has
-    the environment of the tests less every POUSSETACHES variable, plus ``environment``.
+    the environment of the tests less every POUSSETACHES variable, plus ``environment``;
+    ``launcher`` is a command that runs the command which follows it.
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class Service:
         *,
         settings: Mapping[str, object] | None = None,
         environment: Mapping[str, str] | None = None,
+        launcher: Sequence[str] = (),
     ) -> None:
         self.data_dir = folder / "data"
         self.log_path = folder / "service.log"
         self.port = free_port()
         self.settings = dict(settings or {})
         self.environment = dict(environment or {})
+        self.launcher = list(launcher)
         #: The supervisor, of the last start.
         self.process: subprocess.Popen[bytes] | None = None
         #: The working directory of every process of every start.
@@ -133,7 +136,7 @@ class Service:
         self._home.mkdir(exist_ok=True)
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(),
+                [*self.launcher, *self.command()],
                 cwd=self._home,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,

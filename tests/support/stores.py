@@ -47,6 +47,8 @@ class Life(NamedTuple):
     states: list[dict[str, Any]]
     #: Where the journal ended then, bytes.
     ends: list[int]
+    #: The last journal.
+    journal: Path
 
 
 def opened(directory: Path, durability: str = "always") -> tuple[Store, TaskQueue]:
@@ -64,18 +66,27 @@ def take(store: Store, queue: TaskQueue, *records: Iterable[Event]) -> None:
         apply(queue, events)
 
 
+def killed(store: Store) -> None:
+    """Let a store go as a kill would, but for what was allocated ahead."""
+    store._journal.close()
+    store._lock.release()
+
+
 def lived(
     directory: Path,
     durability: str = "always",
     records: list[list[Event]] = RECORDS,
     sync_after: int = 0,
+    stopped: bool = False,
 ) -> Life:
-    """A store that was stopped after it had committed each of ``records`` alone.
+    """A store that was killed after it had committed each of ``records`` alone.
 
-    ``sync_after``: after that many commits it was told to sync.
+    ``sync_after``: after that many commits it was told to sync. ``stopped``: it was not
+    killed, but closed in good order.
     """
     store, queue = opened(directory, durability)
-    life = Life(directory, [ranked(queue)], [store.journal_size])
+    journal = directory / f"journal-{store.generation:08}.msgpack"
+    life = Life(directory, [ranked(queue)], [store.journal_size], journal)
     for number, record in enumerate(records, start=1):
         take(store, queue, record)
         store.commit()
@@ -83,7 +94,10 @@ def lived(
             store.sync()
         life.states.append(ranked(queue))
         life.ends.append(store.journal_size)
-    store.close()
+    if stopped:
+        store.close()
+    else:
+        killed(store)
     return life
 
 

@@ -5,6 +5,7 @@ The transport runs in the test's own thread, under gevent; the targets are threa
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
@@ -74,6 +75,14 @@ def has_sent(peer: Peer, count: int) -> bool:
 
 def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
+
+
+def greenlets() -> int:
+    """How many there are that have not ended."""
+    gc.collect()
+    return sum(
+        isinstance(one, gevent.Greenlet) and not one.dead for one in gc.get_objects()
+    )
 
 
 def wait_for_files(limit: int, target: ScriptedTarget | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import time
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ import pytest
 from gevent.ssl import PROTOCOL_TLS_CLIENT, SSLContext
 
 import poussetaches.worker.connections
-from poussetaches.model.target import parse_target
+from poussetaches.model.target import Origin, parse_target
 from poussetaches.worker.connections import Connection, IdlePool
 from poussetaches.worker.transport import Answer, Transport
+from tests.support.scale import times
 from tests.support.target import (
     CERTIFICATE,
     Peer,
@@ -73,11 +75,12 @@ def test_a_connection_the_target_closed_costs_no_attempt(transport: Transport) -
         peer.read_request()
         peer.answer(200)
 
+    count = times(300, 10_000)
     with ScriptedTarget(script) as target:
-        for number in range(300):
+        for number in range(count):
             assert push(transport, target).status == 200
             wait_until(partial(is_closed, target, number))
-        assert len(target.peers) == len(target.requests) == 300
+        assert len(target.peers) == len(target.requests) == count
 
 
 def test_a_target_that_closes_without_a_word_costs_no_attempt(
@@ -89,10 +92,44 @@ def test_a_target_that_closes_without_a_word_costs_no_attempt(
         peer.read_request()
         peer.answer()
 
+    count = times(300, 10_000)
     with ScriptedTarget(script) as target:
-        for _ in range(300):
+        for _ in range(count):
             assert push(transport, target).status == 200
-        assert len(target.peers) == len(target.requests) == 300
+        assert len(target.peers) == len(target.requests) == count
+
+
+#: Seconds after which a target of a test closes a connection that nobody uses. On a
+#: busy machine some of it goes by before either side notices anything.
+PATIENCE = 0.3
+
+
+def test_a_target_that_closes_when_the_next_request_is_due_costs_no_attempt(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that is pushed to every five seconds and keeps connections for five."""
+    monkeypatch.setattr(poussetaches.worker.connections, "PROBATION", 0.1)
+
+    def script(peer: Peer) -> None:
+        while peer.read_request():
+            peer.answer()
+            peer.sock.settimeout(PATIENCE)
+
+    def visit(pauses: list[float]) -> None:
+        for pause in pauses:
+            gevent.sleep(pause)
+            assert push(transport, target).status == 200
+
+    visitors, rounds = 40, times(1, 50)
+    with ScriptedTarget(script) as target:
+        visit([0.0, 0.15])
+        assert len(target.peers) == 1
+        wait_until(partial(is_closed, target, 0))
+        draw = random.Random(1).uniform
+        near = [draw(PATIENCE - 0.001, PATIENCE + 0.001) for _ in range(4)]
+        crowd = [gevent.spawn(visit, [0.0, *near] * rounds) for _ in range(visitors)]
+        gevent.joinall(crowd, raise_error=True)
+        assert len(target.requests) == 2 + visitors * rounds * 5
 
 
 def test_connections_are_kept_once_one_has_stayed_open_for_a_while(
@@ -261,19 +298,72 @@ def test_a_connection_is_never_lent_to_another_origin() -> None:
         assert len(pool) == 1
 
 
-def test_a_connection_that_was_closed_is_passed_over() -> None:
+class Clock:
+    """Stands still until it is moved."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The one of the pool."""
+    clock = Clock()
+    monkeypatch.setattr(poussetaches.worker.connections, "monotonic", clock)
+    monkeypatch.setattr(poussetaches.worker.connections, "PROBATION", 0.1)
+    return clock
+
+
+def give(pool: IdlePool, clock: Clock, *connections: Connection) -> Origin:
+    """As those of one origin, which has proven that it keeps connections."""
     origin = ("http", "h", 80)
+    for connection in connections:
+        connection.origin = origin
+    pool.give(connections[0])
+    clock.now += 0.1
+    assert pool.take(origin) is connections[0]
+    for connection in connections:
+        pool.give(connection)
+    return origin
+
+
+def test_a_connection_that_was_closed_is_passed_over(clock: Clock) -> None:
     with pool_of(2, max_idle=9) as (pool, (alive, closed)):
-        for connection in (alive, closed):
-            connection.origin = origin
-        pool.give(alive)
-        assert pool.take(origin) is alive
-        pool.give(alive)
-        pool.give(closed)
+        origin = give(pool, clock, alive, closed)
+        # So soon, that is the end of one connection and no limit of its origin's.
+        clock.now += 0.09
         closed.sock.shutdown(socket.SHUT_RDWR)
         assert pool.take(origin) is alive
         alive.close()
         assert closed.sock.fileno() == -1
+
+
+@pytest.mark.parametrize("how", ["found closed", "lost a request"])
+def test_no_connection_rests_nearly_as_long_as_one_that_ended_by_it(
+    clock: Clock, how: str
+) -> None:
+    with pool_of(3, max_idle=9) as (pool, (older, ended, fresh)):
+        origin = give(pool, clock, older, ended)
+        clock.now += 4.0
+        if how == "found closed":
+            ended.sock.shutdown(socket.SHUT_RDWR)
+            assert pool.take(origin) is None
+            assert [older.sock.fileno(), ended.sock.fileno(), len(pool)] == [-1, -1, 0]
+        else:
+            assert pool.take(origin) is ended
+            pool.distrust(ended)
+            ended.close()
+            assert pool.take(origin) is None
+        fresh.origin = origin
+        pool.give(fresh)
+        clock.now += 1.9
+        assert pool.take(origin) is fresh
+        pool.give(fresh)
+        clock.now += 2.1
+        assert pool.take(origin) is None
+        assert fresh.sock.fileno() == -1
 
 
 def test_each_connection_is_dropped_in_its_own_time() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import time
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from poussetaches.errors import InvalidInput
 from poussetaches.model.target import Target
 from poussetaches.model.task import NO_ANSWER, Spec
 from poussetaches.worker.delivery import LONGEST_REASON, Delivery, envelope
+from poussetaches.worker.guard import TargetRefused
 from poussetaches.worker.transport import Answer, TransportError
 
 URL = "http://127.0.0.1:5000/task?x=1"
@@ -114,18 +117,51 @@ def test_a_transport_error_is_no_answer_with_its_words() -> None:
     assert ended.error == b"connection refused"
 
 
-def test_a_target_that_is_not_one_any_more_is_a_failed_attempt() -> None:
+def test_a_target_that_is_not_one_any_more_is_a_failure_for_good() -> None:
     ended, transport = attempt(answer(200), Spec("gopher://old", None, 200))
-    assert (ended.ok, ended.status) == (False, NO_ANSWER)
+    assert (ended.ok, ended.status, ended.final) == (False, NO_ANSWER, True)
     assert b"gopher" in ended.error
     assert transport.requests == []
+
+
+def test_a_target_that_is_refused_is_a_failure_for_good() -> None:
+    ended, _ = attempt(TargetRefused("h may not be pushed to: it is a secret"))
+    assert (ended.ok, ended.status, ended.final) == (False, NO_ANSWER, True)
+    assert ended.error == b"h may not be pushed to: it is a secret"
+
+
+@pytest.mark.parametrize(
+    "kind", ["dns", "connect", "tls", "timeout", "reset", "protocol"]
+)
+def test_what_may_pass_is_not_for_good(kind: str) -> None:
+    ended, _ = attempt(TransportError(kind, "this time"))
+    assert (ended.final, ended.retry_after) == (False, 0.0)
+
+
+@pytest.mark.parametrize("status", [429, 503, 302, 204])
+def test_a_failure_may_ask_for_a_longer_wait(status: int) -> None:
+    busy = Answer(status, ((b"Retry-After", b"120"),), b"busy", False)
+    ended, _ = attempt(busy)
+    assert (ended.ok, ended.status, ended.error) == (False, status, b"busy")
+    assert (ended.final, ended.retry_after) == (False, 120.0)
+
+
+def test_a_date_to_come_back_at_counts_from_now() -> None:
+    date = formatdate(time.time() + 3600, usegmt=True).encode()
+    ended, _ = attempt(Answer(503, ((b"Retry-After", date),), b"", False))
+    assert 3598 < ended.retry_after <= 3600
+
+
+def test_a_success_asks_for_no_wait() -> None:
+    ended, _ = attempt(Answer(200, ((b"Retry-After", b"120"),), b"", False))
+    assert (ended.ok, ended.retry_after) == (True, 0.0)
 
 
 def test_a_bug_of_ours_fails_the_attempt_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ended, _ = attempt(RuntimeError("oops"))
-    assert (ended.ok, ended.status) == (False, NO_ANSWER)
+    assert (ended.ok, ended.status, ended.final) == (False, NO_ANSWER, False)
     assert b"oops" in ended.error
     assert "attempt failed by a bug" in caplog.text
 

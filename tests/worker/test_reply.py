@@ -25,13 +25,22 @@ from tests.worker.exchanges import (
 )
 
 
-def test_a_body_is_cut_at_the_limit_and_not_downloaded(transport: Transport) -> None:
-    chunk = bytes(1_000_000)
-
+@pytest.mark.parametrize(
+    ("head", "chunk"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", bytes(1_000_000)),
+        (b"HTTP/1.1 200 OK\r\n\r\n", bytes(1_000_000)),
+        (CHUNKED, b"f4240\r\n" + bytes(1_000_000) + b"\r\n"),
+    ],
+    ids=["1 GB", "endless", "endless chunks"],
+)
+def test_a_body_is_cut_at_the_limit_and_not_downloaded(
+    transport: Transport, head: bytes, chunk: bytes
+) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 300000000\r\n\r\n")
-        for _ in range(300):
+        peer.send(head)
+        while peer.sent < 1_000_000_000:
             peer.send(chunk)
 
     with ScriptedTarget(script) as target:
@@ -82,6 +91,7 @@ def endless(head: bytes, chunk: bytes) -> Script:
         (b"HTTP/1.1 200 OK\r\n", b"X-A: 1\r\n" * 8192, "more than 200 headers"),
         (b"", b"HTTP/1.1 100 C\r\n\r\n" * 4096, "more than 10 interim answers"),
         (b"", b"HTTP/1.1 102 C\r\nA: b\r\n\r\n" * 4096, "more than 10 interim"),
+        (b"", b"HTTP/1.1 103 H\r\nLink: </a>\r\n\r\n" * 4096, "more than 10 int"),
         (CHUNKED + b"0\r\nX-T: ", b"a" * 65536, "65536 bytes of headers"),
         (CHUNKED + b"0\r\n", b"X-T: 1\r\n" * 8192, "more than 200 headers"),
         (CHUNKED + b"1;", b"x" * 65536, "65536 bytes of headers"),

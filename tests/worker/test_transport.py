@@ -13,6 +13,7 @@ import pytest
 from poussetaches.errors import InvalidInput
 from poussetaches.worker.transport import Transport
 from tests.support.target import (
+    CERTIFICATE,
     Peer,
     ScriptedTarget,
     answering,
@@ -177,6 +178,7 @@ def test_a_redirect_is_an_answer(transport: Transport, status: int) -> None:
         with ScriptedTarget(answering(status, b"", location)) as target:
             answer = push(transport, target, headers=[("X-Key", "secret")])
         assert answer.status == status
+        assert len(target.requests) == 1
         assert answer.header("location") == elsewhere.url("/stolen")
     assert elsewhere.peers == []
 
@@ -187,15 +189,26 @@ def test_the_environment_is_not_read(
     netrc = tmp_path / "netrc"
     netrc.write_text("default login someone password secret\n")
     netrc.chmod(0o600)
-    with ScriptedTarget(answering()) as proxy, ScriptedTarget(answering()) as target:
-        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+    with (
+        ScriptedTarget(answering()) as proxy,
+        ScriptedTarget(answering()) as target,
+        ScriptedTarget(answering(), tls=True) as secure,
+    ):
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url())
+            monkeypatch.setenv(name.lower(), proxy.url())
         monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.setenv("NO_PROXY", "elsewhere.example")
+        # Would have us trust a certificate that nobody vouches for.
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+        monkeypatch.setenv("CURL_CA_BUNDLE", str(CERTIFICATE))
         monkeypatch.setenv("NETRC", str(netrc))
         monkeypatch.setenv("HOME", str(tmp_path))
         (tmp_path / ".netrc").write_bytes(netrc.read_bytes())
         assert push(transport, target).status == 200
+        assert failure(transport, secure).kind == "tls"
     assert proxy.peers == []
+    assert secure.requests == []
     assert "authorization" not in target.requests[0].headers
 
 

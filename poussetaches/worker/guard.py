@@ -1,0 +1,84 @@
+"""The guard: a resolver that gives only addresses which may be pushed to. Used by the
+worker process only.
+
+The connection goes to the very address that was checked, so that no second answer of a
+resolver, and no spelling of an address, leads anywhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from gevent import socket as gsocket
+
+from poussetaches.model.allowlist import IP, METADATA, AllowList, destination
+from poussetaches.worker.connections import TransportError
+from poussetaches.worker.dialer import Address, Resolve, resolve
+
+#: Addresses named in the message.
+_NAMED_ADDRESSES = 3
+
+
+class TargetRefused(TransportError):
+    """None of a target's addresses may be connected to. None was."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("refused", message)
+
+
+class Guard:
+    """``own``: where this service itself listens, which is never pushed to, as cloud
+    metadata never is."""
+
+    def __init__(
+        self, allowed: AllowList, own: tuple[str, int], *, resolve: Resolve = resolve
+    ) -> None:
+        self._allowed = allowed
+        own_host, self._own_port = own
+        self._own = ipaddress.ip_address(own_host)
+        self._resolve = resolve
+
+    def __call__(self, host: str, port: int) -> Sequence[Address]:
+        """Those addresses of ``host`` that may be connected to. Raises TargetRefused if
+        there are none, and what resolving raises."""
+        good = []
+        objections = []
+        for family, address in self._resolve(host, port):
+            ip = destination(address[0])
+            if objection := self._objection(host, ip, port):
+                shown = str(ip) if address[0] == str(ip) else f"{address[0]} ({ip})"
+                objections.append(f"{shown} {objection}")
+            else:
+                good.append((family, address))
+        if not good:
+            reasons = "; ".join(objections[:_NAMED_ADDRESSES])
+            raise TargetRefused(f"{host} may not be pushed to: {reasons}")
+        return good
+
+    def _objection(self, host: str, ip: IP, port: int) -> str:
+        """Why ``ip`` may not be connected to; "" if it may."""
+        if ip in METADATA:
+            return "has the metadata of a cloud"
+        if port == self._own_port and self._is_own(ip):
+            return f"port {port} is this service itself"
+        if not self._allowed.allows(host, ip):
+            return "is not in allowed_targets"
+        return ""
+
+    def _is_own(self, ip: IP) -> bool:
+        if self._own.is_unspecified:
+            return ip.is_loopback or _is_of_this_machine(ip)
+        return ip == self._own
+
+
+def _is_of_this_machine(ip: IP) -> bool:
+    family = gsocket.AF_INET if ip.version == 4 else gsocket.AF_INET6
+    with gsocket.socket(family, gsocket.SOCK_DGRAM) as probe:
+        try:
+            # Sends nothing: the system only decides from which address it would.
+            probe.connect((str(ip), 9))
+        except OSError:
+            return False
+        source: str = probe.getsockname()[0]
+    return ipaddress.ip_address(source.partition("%")[0]) == ip

@@ -1,0 +1,67 @@
+"""The judgement whether due work moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from poussetaches.supervisor.health import LATE, Signs, complaints, obstacles
+
+WELL = Signs(
+    started=True,
+    draining=False,
+    paused=False,
+    workers=2,
+    free=32,
+    late=0.0,
+    full=False,
+)
+NO_WORKER = "no worker is ready"
+LEFT_LYING = (
+    "a task has been due for 12 s and is not begun, though a worker is free; if the"
+    " disk is full, that is why"
+)
+FULL = "pushes are refused, because the disk has no room for them"
+
+
+@pytest.mark.parametrize(
+    ("signs", "found"),
+    [
+        ({}, []),
+        ({"workers": 0, "free": 0}, [NO_WORKER]),
+        ({"late": LATE}, []),
+        ({"late": 12.3}, [LEFT_LYING]),
+        # All are at work: the backlog moves, as fast as it can.
+        ({"late": 12.3, "free": 0}, []),
+        # Somebody wants it so.
+        ({"late": 12.3, "paused": True}, []),
+        ({"late": 12.3, "draining": True}, []),
+        ({"full": True}, [FULL]),
+        ({"full": True, "paused": True}, [FULL]),
+        ({"full": True, "late": 12.3}, [LEFT_LYING, FULL]),
+        ({"workers": 0, "free": 0, "late": 12.3, "full": True}, [NO_WORKER, FULL]),
+    ],
+)
+def test_due_work_that_does_not_move_is_complained_about(
+    signs: dict[str, Any], found: list[str]
+) -> None:
+    assert complaints(WELL._replace(**signs)) == found
+
+
+@pytest.mark.parametrize(
+    ("signs", "found"),
+    [
+        ({}, []),
+        ({"started": False}, ["not every process of the service has started yet"]),
+        ({"draining": True}, ["the service is stopping"]),
+        ({"started": False, "draining": True}, ["the service is stopping"]),
+        # These are ill, and yet take pushes.
+        ({"workers": 0, "free": 0}, []),
+        ({"paused": True}, []),
+    ],
+)
+def test_pushes_may_come_from_the_start_to_the_stop(
+    signs: dict[str, bool], found: list[str]
+) -> None:
+    assert obstacles(WELL._replace(**signs)) == found
