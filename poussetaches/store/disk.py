@@ -29,6 +29,8 @@ class Store:
         #: Bytes written to the journal since the last dump was begun.
         self.journal_size = 0
         self._unsynced = False
+        #: Whether somebody waits for what was appended to be durable.
+        self._is_pressing = False
 
     @classmethod
     def open(
@@ -60,9 +62,11 @@ class Store:
         """Whether the journal holds anything that no dump has."""
         return self.journal_size > format.HEADER_SIZE
 
-    def append(self, record: Record, *, spare: int = 0) -> None:
+    def append(self, record: Record, *, spare: int = 0, lazily: bool = False) -> None:
         """Take a record for the next commit. Its events happen wholly or not at all.
 
+        ``lazily``: nobody is told that it has happened, so it need not be durable when
+        the commit returns; ``wants_sync`` then says that it is still to be.
         Makes sure that there is room for it and for ``spare`` bytes beyond; raises
         StoreFull, and has taken nothing, if there is not.
         """
@@ -71,9 +75,11 @@ class Store:
         self._journal.make_room(format.BLOCK.size + size + spare)
         self._pending.append(packed)
         self._pending_size = size
+        self._is_pressing |= not lazily
 
     def commit(self) -> None:
-        """Write what was appended, and make it durable if durability is "always".
+        """Write what was appended, and make it durable if durability is "always" and
+        not all of it was taken lazily.
 
         Raises OSError: then nothing of it may be acknowledged, and this store is not to
         be used again.
@@ -84,18 +90,19 @@ class Store:
         self._pending = []
         self._pending_size = format.ARRAY.size
         self._unsynced = True
-        if self._durability == "always":
+        if self._durability == "always" and self._is_pressing:
             self.sync()
 
     @property
     def wants_sync(self) -> bool:
-        """Whether a sync is owed, with durability "interval"."""
-        return self._unsynced and self._durability == "interval"
+        """Whether something that was committed is to be made durable soon."""
+        return self._unsynced and self._durability != "off"
 
     def sync(self) -> None:
         """Make durable what was committed. Raises OSError, as ``commit``."""
         self._journal.sync()
         self._unsynced = False
+        self._is_pressing = False
 
     def rotate(self) -> int:
         """Begin the next journal; returns its generation, whose dump is to be written.

@@ -115,7 +115,9 @@ class Keeper:
         now, draw = self.clock.now(), self._random.random()
         policy = self._policy
         events = decisions.conclude(self.queue, task, outcome, now, draw, policy)
-        self._record(events)
+        # Should it be lost in a power cut, the attempt is made again, as if that had
+        # come a moment earlier.
+        self._record(events, lazily=True)
         self._tell(task, outcome, events)
 
     def lose(self, task: Task, reason: str) -> None:
@@ -241,9 +243,11 @@ class Keeper:
         orphans = ROOM_PER_TASK * len(self._orphans)
         return self._end_room * min(self._slots, len(self.queue.tasks) + 1) + orphans
 
-    def _record(self, events: list[Event], *, spare: int = 0) -> None:
+    def _record(
+        self, events: list[Event], *, spare: int = 0, lazily: bool = False
+    ) -> None:
         if events:
-            self.store.append(events, spare=spare)
+            self.store.append(events, spare=spare, lazily=lazily)
         for event in events:
             try:
                 self.queue.apply(event)

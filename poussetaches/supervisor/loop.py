@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: How long children may take to leave when they are told to, seconds.
 STOP_TIMEOUT = 5.0
+#: How long what nobody waits for may stay unsynced, with durability "always", seconds.
+LAZINESS = 0.05
 NEVER = float("inf")
 
 
@@ -67,6 +69,9 @@ class Supervisor:
         #: When the present step of ending is over, whatever is left; monotonic seconds.
         self._patience = NEVER
         self._sync_at = NEVER
+        self._sync_interval = (
+            LAZINESS if config.durability == "always" else config.sync_interval
+        )
 
     def run(self) -> None:
         """Serve until a signal ends it.
@@ -151,7 +156,7 @@ class Supervisor:
             self._sync_at = NEVER
             return
         if self._sync_at == NEVER:
-            self._sync_at = now + self._config.sync_interval
+            self._sync_at = now + self._sync_interval
         elif self._sync_at <= now:
             store.sync()
             self._sync_at = NEVER

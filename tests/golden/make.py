@@ -13,10 +13,10 @@ from pathlib import Path
 from poussetaches.model import events
 from poussetaches.model.events import Event
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import Terms
 from poussetaches.store import format
 from poussetaches.store.dump import write_dump
 from poussetaches.store.journal import Journal
-from poussetaches.model.task import Terms
 
 GENERATION = 7
 BEGIN = 1_767_225_600.0

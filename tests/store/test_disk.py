@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from poussetaches.errors import StoreDamaged, StoreError, StoreFull, StoreLocked
-from poussetaches.model.events import Event, Paused, Pushed
+from poussetaches.model.events import Event, Paused, Pushed, Resumed
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format, journal
 from poussetaches.store.disk import Store
 from poussetaches.store.dump import write_dump
 from tests.support.faults import fail, write_short
-from tests.support.queues import NOW, ranked
+from tests.support.queues import NOW, apply, ranked
 from tests.support.small_disk import small_disk
 from tests.support.stores import RECORDS, copied, lived, opened, recovered, take
 
@@ -110,6 +110,30 @@ def test_durability_is_when_a_commit_syncs(
     assert not store.wants_sync
     assert counter.calls == syncs + 1
     store.commit()
+    assert not store.wants_sync
+    store.close()
+
+
+def test_what_nobody_waits_for_is_synced_later_or_with_what_somebody_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, queue = opened(tmp_path / "data")
+    counter = fail(monkeypatch, "fdatasync", errno.EIO, at=99)
+    for number, lazily in enumerate([True, True, False]):
+        events = pushed(str(number))
+        store.append(events, lazily=lazily)
+        apply(queue, events)
+        store.commit()
+        assert counter.calls == (0 if lazily else 1)
+        assert store.wants_sync == lazily
+    store.append([Paused(NOW)], lazily=True)
+    store.append([Resumed(NOW)])
+    store.commit()
+    assert counter.calls == 2
+    store.append([Paused(NOW)], lazily=True)
+    store.commit()
+    assert store.wants_sync
+    store.sync()
     assert not store.wants_sync
     store.close()
 

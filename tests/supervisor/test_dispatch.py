@@ -184,7 +184,7 @@ def test_an_outcome_that_cannot_be_kept_leaves_the_task_with_its_worker(
     dispatch.lease(time.monotonic())
     lease = leases(worker)[0].lease
 
-    def fail(record: object, *, spare: int = 0) -> None:
+    def fail(record: object, **_: object) -> None:
         raise TypeError("no record has such a thing")
 
     with monkeypatch.context() as patch, pytest.raises(TypeError):

@@ -292,6 +292,7 @@ NONSENSE_OF_A_WORKER: list[Message] = [
     *[Ended(1, True, status, b"", 0.1) for status in (-2, 1000, 2**63, -(2**63))],
     *[Ended(1, True, 200, b"", duration) for duration in (math.inf, -0.1, -math.inf)],
     Ended(1, False, 500, bytes(1513), 0.1),
+    *[Ended(1, False, 503, b"", 0.1, False, wait) for wait in (-1.0, 1e12, math.inf)],
 ]
 NONSENSE_OF_ANYBODY: list[Message] = [
     Configure({}),
@@ -383,7 +384,7 @@ def test_what_is_on_its_way_to_the_disk_and_cannot_be_is_no_nonsense(
 def test_a_failing_store_and_a_bug_end_the_service(
     house: House, api: Child, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(record: object, *, spare: int = 0) -> None:
+    def fail(record: object, **_: object) -> None:
         raise error
 
     monkeypatch.setattr(house.store, "append", fail)

@@ -93,7 +93,9 @@ def test_a_process_that_nobody_let_run_is_told_apart(
     be_slow(4 * LIMIT)
     watchdog.woke()
     watchdog.rest(0.0)
-    assert told(caplog) == [("the loop was not woken in time: its stacks are above", {})]
+    assert told(caplog) == [
+        ("the loop was not woken in time: its stacks are above", {})
+    ]
 
 
 def test_without_an_end_of_its_sleep_there_is_no_alarm(watchdog: Watchdog) -> None:
