@@ -78,13 +78,18 @@ class Service:
 
     def usage(self) -> dict[str, float]:
         """Processor seconds of each process so far, by its name."""
-        return {name: _cpu(pid) for name, pid in self._pids().items()}
+        return {name: _cpu(pid) for name, pid in self.pids().items()}
 
     def peak_memory(self) -> dict[str, int]:
         """The most memory each process ever had, bytes, by its name."""
-        return {name: _peak(pid) for name, pid in self._pids().items()}
+        return {name: _memory(pid, "VmHWM") for name, pid in self.pids().items()}
 
-    def _pids(self) -> dict[str, int]:
+    def memory(self) -> dict[str, int]:
+        """The memory of each process, bytes, by its name."""
+        return {name: _memory(pid, "VmRSS") for name, pid in self.pids().items()}
+
+    def pids(self) -> dict[str, int]:
+        """The process ids by their names."""
         stats = self.stats()
         pids = {"supervisor": stats["supervisor"]["pid"]}
         pids.update((child["name"], child["pid"]) for child in stats["children"])
@@ -105,12 +110,15 @@ class Service:
 
 
 @contextmanager
-def service(settings: Sequence[str]) -> Iterator[Service]:
-    """Run the service with ``settings`` (flags), and stop it."""
+def service(settings: Sequence[str], directory: str | None = None) -> Iterator[Service]:
+    """Run the service with ``settings`` (flags), and stop it.
+
+    ``directory``: its data, a new one unless given.
+    """
     port = _free_port()
-    with tempfile.TemporaryDirectory(prefix="poussetaches-bench-") as directory:
+    with tempfile.TemporaryDirectory(prefix="poussetaches-bench-") as new:
         command = [sys.executable, "-m", "poussetaches", "serve", *settings]
-        command += ["--bind", f"127.0.0.1:{port}", "--data-dir", directory]
+        command += ["--bind", f"127.0.0.1:{port}", "--data-dir", directory or new]
         with subprocess.Popen([*command, "--log-level", "warning"]) as process:
             try:
                 running = Service(port, process)
@@ -134,7 +142,7 @@ def _cpu(pid: int) -> float:
     return (int(values[11]) + int(values[12])) / TICKS
 
 
-def _peak(pid: int) -> int:
+def _memory(pid: int, which: str) -> int:
     with open(f"/proc/{pid}/status") as file:
-        line = next(line for line in file if line.startswith("VmHWM"))
+        line = next(line for line in file if line.startswith(which))
     return int(line.split()[1]) * 1024

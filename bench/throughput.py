@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import programs
+from bench.figures import percentiles, progress
 from bench.programs import Program, Service
 
 #: Pushes a second at which latency is measured.
@@ -38,7 +39,7 @@ def measure(
             "durability": durability,
         },
     }
-    _progress("baseline: a null bottle application on pywsgi")
+    progress("baseline: a null bottle application on pywsgi")
     with programs.program("bench.null_application") as null:
         pushed = _generate(null.port, "http://127.0.0.1/", tasks, connections)
     figures["null_rate"] = _rate(tasks, pushed)
@@ -59,7 +60,7 @@ def measure(
 def _end_to_end(
     service: Service, receiver: Program, target: str, tasks: int, connections: int
 ) -> dict[str, Any]:
-    _progress(f"end to end: {tasks} pushes, delivered at once")
+    progress(f"end to end: {tasks} pushes, delivered at once")
     before = service.usage()
     received_before = receiver.ask("report")
     pushed = _generate(service.port, target, tasks, connections)
@@ -69,8 +70,8 @@ def _end_to_end(
     return {
         "submitted_rate": _rate(tasks, pushed),
         "delivered_rate": tasks / (report["last_at"] - pushed["began"]),
-        "latency": _percentiles(report["latencies"]),
-        "answer": _percentiles(pushed["latencies"]),
+        "latency": percentiles(report["latencies"]),
+        "answer": percentiles(pushed["latencies"]),
         "cpu_per_task": cost,
         "cpu_per_task_total": round(sum(cost.values()), 1),
         "cpu_per_task_generator": _micros(pushed["cpu"], tasks),
@@ -80,19 +81,19 @@ def _end_to_end(
 
 def _calm(service: Service, receiver: Program, target: str) -> dict[str, float]:
     count = CALM * 5
-    _progress(f"latency at {CALM} pushes a second")
+    progress(f"latency at {CALM} pushes a second")
     receiver.ask("report")
     programs.run("bench.generator", service.port, target, count, 4, CALM)
-    return _percentiles(_await(receiver, count)["latencies"])
+    return percentiles(_await(receiver, count)["latencies"])
 
 
 def _backlog(
     service: Service, receiver: Program, target: str, tasks: int, connections: int
 ) -> dict[str, float]:
-    _progress(f"pushing {tasks} without delivering")
+    progress(f"pushing {tasks} without delivering")
     service.post("/pause")
     pushed = _generate(service.port, target, tasks, connections)
-    _progress(f"draining {tasks}")
+    progress(f"draining {tasks}")
     receiver.ask("report")
     began = time.monotonic()
     service.post("/resume")
@@ -178,20 +179,5 @@ def _micros(seconds: float, tasks: int) -> float:
     return round(seconds / tasks * 1e6, 1)
 
 
-def _percentiles(ordered: list[float]) -> dict[str, float]:
-    """Of seconds in ascending order; in milliseconds."""
-    at = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-    last = len(ordered) - 1
-    return {
-        name: round(ordered[int(share * last)] * 1e3, 3) for name, share in at.items()
-    }
-
-
 def _pair(percentiles: dict[str, float]) -> str:
     return f"{percentiles['p50']:.2f} / {percentiles['p99']:.2f} ms"
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text} ...")
-        sys.stderr.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +12,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from poussetaches.errors import InvalidInput
+from poussetaches.model import decisions
+from poussetaches.model.queue import TaskQueue
 from poussetaches.model.schedule import parse_rule
+from tests.support.queues import OK, POLICY, apply, leased, scheduled
 from tests.support.schedules import (
     ANY_MOMENT,
     ANY_TEXT,
+    DAY,
+    HOUR,
     NOW,
     UTC,
     ZONES,
@@ -166,3 +172,116 @@ def test_the_zone_of_the_machine_may_be_a_posix_rule(machine_zone: str) -> None:
     found = itertools.islice(slots(rule, moment("2040-03-24T12:00+01:00")), 2)
     utc = [shown(slot, UTC) for slot in found]
     assert utc == ["2040-03-25T01:00+00:00", "2040-03-26T00:30+00:00"]
+
+
+# --- the queue's clock, which somebody sets or which stands still ---------------------
+
+
+class Run(NamedTuple):
+    """One run of a schedule."""
+
+    #: When it began, seconds from NOW on the timeline.
+    at: float
+    slot: float
+
+
+def runs(
+    text: str,
+    seconds: float,
+    *,
+    steps: Iterable[tuple[float, float]] = (),
+    sleeps: Iterable[tuple[float, float]] = (),
+) -> list[Run]:
+    """The runs of a rule in so many seconds from NOW, each ended as soon as begun.
+
+    ``steps``: when the wall clock is set, and by how much. ``sleeps``: when the machine
+    is suspended, and for how long.
+    """
+    queue = TaskQueue()
+    scheduled(queue, "s", text)
+    to_come = sorted(steps)
+    asleep = sorted(sleeps)
+    now = 0.0
+    found: list[Run] = []
+    while True:
+        coming = max(now, queue.tasks["s"].eta - NOW)
+        if to_come and to_come[0][0] <= coming:
+            now, by = to_come.pop(0)
+            skew = queue.skew + by
+            apply(queue, decisions.step_clock(queue, skew, NOW + now, POLICY))
+            continue
+        now = coming
+        while asleep and asleep[0][0] <= now:
+            began, lasted = asleep.pop(0)
+            now = max(now, began + lasted)
+        if now > seconds:
+            return found
+        run = leased(queue, NOW + now)
+        found.append(Run(now, run.slot - NOW))
+        events = decisions.conclude(queue, run, OK, NOW + now, 0.5, POLICY)
+        apply(queue, events)
+
+
+def moments(found: list[Run]) -> list[float]:
+    return [run.at for run in found]
+
+
+SECONDS = [float(second) for second in range(1, 61)]
+STEPS = [HOUR, -HOUR, DAY, -DAY]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_interval_takes_no_notice_of_a_clock_that_is_set(step: float) -> None:
+    assert moments(runs("@every 1s", 60.0, steps=[(10.5, step)])) == SECONDS
+
+
+@pytest.mark.parametrize("step", [HOUR, DAY])
+def test_what_the_clock_is_set_past_is_run_once(step: float) -> None:
+    found = runs("* * * * * *", 60.0, steps=[(10.5, step)])
+    assert moments(found) == [*SECONDS[:10], 10.5, *SECONDS[10:]]
+    assert moments(runs("@hourly", HOUR - 1, steps=[(1800.0, step)])) == [1800.0]
+
+
+@pytest.mark.parametrize("step", [HOUR, DAY])
+def test_a_clock_that_is_set_back_comes_to_no_slot_again(step: float) -> None:
+    found = runs("* * * * * *", step + 60.0, steps=[(10.5, -step)])
+    resumed = [step + second for second in SECONDS[10:]]
+    assert moments(found) == [*SECONDS[:10], *resumed]
+    assert [run.slot for run in found] == SECONDS
+
+
+@pytest.mark.parametrize("step", [HOUR, DAY])
+def test_a_clock_that_is_set_forth_and_back_or_back_and_forth_brings_no_burst(
+    step: float,
+) -> None:
+    forth_and_back = [(10.5, step), (20.5, -step)]
+    found = runs("* * * * * *", 60.0, steps=forth_and_back)
+    assert moments(found) == [*SECONDS[:10], 10.5, *SECONDS[10:20]]
+    back_and_forth = [(10.5, -step), (20.25, step)]
+    found = runs("* * * * * *", 60.0, steps=back_and_forth)
+    assert moments(found) == [*SECONDS[:10], 20.25, *SECONDS[20:]]
+
+
+@pytest.mark.parametrize("text", ["@every 1s", "* * * * * *"])
+def test_a_machine_that_slept_catches_up_with_one_run(text: str) -> None:
+    found = runs(text, HOUR + 60.0, sleeps=[(10.5, HOUR)])
+    after = [HOUR + second for second in SECONDS[10:]]
+    assert moments(found) == [*SECONDS[:10], HOUR + 10.5, *after]
+
+
+@given(
+    text=st.sampled_from(["@every 10s", "*/10 * * * * *", "* * * * *", "@hourly"]),
+    steps=st.lists(
+        st.tuples(st.floats(0.0, 600.0), st.sampled_from(STEPS) | st.floats(-DAY, DAY)),
+        max_size=6,
+    ),
+    sleeps=st.lists(st.tuples(st.floats(0.0, 600.0), st.floats(0.0, 60.0)), max_size=3),
+)
+def test_whatever_clocks_do_no_slot_comes_twice_and_runs_are_no_burst(
+    text: str, steps: list[tuple[float, float]], sleeps: list[tuple[float, float]]
+) -> None:
+    period = {"* * * * *": 60.0, "@hourly": HOUR}.get(text, 10.0)
+    found = runs(text, 600.0, steps=steps, sleeps=sleeps)
+    for one, following in itertools.pairwise(found):
+        assert one.slot < following.slot
+    assert len(found) <= 600.0 / period + 1 + len(steps) + len(sleeps)

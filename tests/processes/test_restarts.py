@@ -13,6 +13,7 @@ from poussetaches.store.format import HEADER_SIZE
 from tests.support.connection import Connection
 from tests.support.ledger import History, Load, adds_up, settled
 from tests.support.receiver import Receiver
+from tests.support.scale import times
 from tests.support.service import Service, wait_until
 
 pytestmark = pytest.mark.process
@@ -56,6 +57,26 @@ def test_what_waits_and_a_pause_survive_a_restart_as_they_are(
         service.start()
         assert service.get("/").json()["paused"] is False
         assert len(receiver.arrivals()) == 1
+
+
+def test_a_pause_and_its_end_are_safe_once_they_are_answered(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    with Service(tmp_path, settings=FEW) as service:
+        assert service.post("/pause").status_code == 200
+        service.post("/", {"url": receiver.url()})
+        paused = True
+        for _ in range(times(3, 20)):
+            service.kill(signal.SIGKILL)
+            service.wait()
+            service.start()
+            assert service.get("/").json()["paused"] is paused
+            paused = not paused
+            answer = service.post("/pause" if paused else "/resume")
+            assert answer.status_code == 200
+        service.post("/resume")
+        # A kill may have cut an attempt off, which is then made again.
+        assert settled(service)["succeeded"] == 1
 
 
 def test_a_service_can_start_paused(tmp_path: Path, receiver: Receiver) -> None:

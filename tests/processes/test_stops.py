@@ -82,20 +82,28 @@ def test_a_push_during_a_stop_is_kept_for_the_next_start(
 def test_what_does_not_end_in_time_is_handed_back(
     tmp_path: Path, receiver: Receiver
 ) -> None:
-    with Service(tmp_path, settings=FEW | {"drain_timeout": "0.5s"}) as service:
-        service.post("/", {"url": receiver.url("/?delay=60,0")})
-        in_flight(service, 1)
-        assert 0.5 <= stop_after(service, signal.SIGTERM) < 3
-        assert "handing back what is unfinished attempts=1" in service.log
+    settings = {"workers": 2, "concurrency": 25, "drain_timeout": "1.5s"}
+    with Service(tmp_path, settings=settings) as service:
+        service.post("/pause")
+        for path in ("/?delay=1", "/?delay=60,0"):
+            for _ in range(25):
+                service.post("/", {"url": receiver.url(path)})
+        service.post("/resume")
+        in_flight(service, 50)
+        assert 1.5 <= stop_after(service, signal.SIGTERM) < 4
+        assert "handing back what is unfinished attempts=25" in service.log
         service.start()
-        first, second = receiver.wait_for(2)
-        assert (first.answered_at, first.attempt, second.attempt) == (None, 1, 2)
-        assert first.task == second.task
+        arrivals = receiver.wait_for(75)
+        again = [one.task for one in arrivals[50:]]
+        cut_off = [one for one in arrivals if one.answered_at is None]
+        assert sorted(again) == sorted(one.task for one in cut_off)
+        assert {one.attempt for one in arrivals[50:]} == {2}
         stats = settled(service)
-        assert (stats["succeeded"], stats["accounting_difference"]) == (1, 0)
-        (task,) = service.get("/success").json()["tasks"]
+        assert (stats["succeeded"], stats["accounting_difference"]) == (50, 0)
+        tasks = service.get("/success").json()["tasks"]
         # What became of the first attempt is told, too.
-        assert (task["tries"], task["last_error_status_code"]) == (2, -1)
+        told = [(task["tries"], task["last_error_status_code"]) for task in tasks]
+        assert sorted(told) == [(1, 0)] * 25 + [(2, -1)] * 25
 
 
 def test_a_second_signal_stops_now(tmp_path: Path, receiver: Receiver) -> None:
