@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-#: Every way to write "this machine" that this project has heard of. What resolvers make
-#: of some differs: what they refuse, nobody is connected to either.
+#: Every way to write "this machine" that this project has heard of, and that needs no
+#: name server.
 LOOPBACKS = [
     "127.0.0.1",
     "127.1",
@@ -25,8 +25,6 @@ LOOPBACKS = [
     "00000000000",
     "localhost",
     "LocalHost",
-    "localhost.",
-    "ip6-localhost",
     "[::1]",
     "[0:0:0:0:0:0:0:1]",
     "[::]",
