@@ -9,14 +9,15 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 
-.PHONY: help demo test lint check bench clean
+.PHONY: help demo test faults faults-long lint check bench bench-scale clean
 
 help:
 	@echo 'make demo    start the service with an example application and watch it work'
 	@echo 'make test    run every test'
+	@echo 'make faults  kill, cut, fill, freeze the service under load; make faults-long for hours'
 	@echo 'make lint    format, lint and types'
-	@echo 'make check   lint, then test: what CI runs'
-	@echo 'make bench   measure every figure the README quotes'
+	@echo 'make check   lint, test, faults: what CI runs'
+	@echo 'make bench   measure every figure the README quotes; make bench-scale a million tasks'
 	@echo 'make clean   remove what make made'
 
 demo: $(VENV)/ready-to-run
@@ -29,6 +30,16 @@ test: $(VENV)/ready-to-test
 	@$(RUN) -m coverage report
 	@$(RUN) -m pytest -m process
 
+faults: $(VENV)/ready-to-test
+	@$(RUN) -m tests.faults
+
+# How often everything is done, and how many seconds everything at once goes on at last.
+ROUNDS ?= 20
+SOAK ?= 600
+
+faults-long: $(VENV)/ready-to-test
+	@$(RUN) -m tests.faults --rounds $(ROUNDS) --soak $(SOAK)
+
 lint: $(VENV)/ready-to-test
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
@@ -38,9 +49,13 @@ lint: $(VENV)/ready-to-test
 check:
 	@$(MAKE) lint
 	@$(MAKE) test
+	@$(MAKE) faults
 
 bench: $(VENV)/ready-to-test
 	@$(RUN) -m bench throughput
+
+bench-scale: $(VENV)/ready-to-test
+	@$(RUN) -m bench scale
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov

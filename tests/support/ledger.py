@@ -29,8 +29,8 @@ from tests.support.service import Service, wait_until
 RECONNECT = 0.01
 #: What a worker had sent when it was killed may take so long to be read, seconds.
 LATE = 0.5
-#: An answer has surely become a record so many seconds after it was sent, if nothing
-#: keeps the service from it.
+#: An answer has surely become a record so many seconds after it was sent, however slow
+#: the disk, if nothing keeps the service from it.
 RECORDED = 1.0
 #: Of so many tasks one is of a special kind, if there are such.
 SPECIAL = 10

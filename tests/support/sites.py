@@ -30,4 +30,5 @@ def with_sites(folder: Path, codes: Mapping[str, str]) -> dict[str, str]:
         lines.append(f'if "{ARGUMENTS[role]}" in sys.orig_argv:')
         lines += ["    " + one for one in code.split("\n")]
     (site / "sitecustomize.py").write_text("\n".join(lines) + "\n")
-    return {"PYTHONPATH": os.pathsep.join([str(site), str(CHECKOUT)])}
+    path = [str(site), str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(path)}
