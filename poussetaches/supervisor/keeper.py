@@ -88,9 +88,8 @@ class Keeper:
         events = decisions.push(self.queue, submission, now, self._policy)
         if events and (reason := fullness(self.queue, self._bounds)):
             raise QueueFull(f"the queue is full: {reason}", retry_after=FULL_PAUSE)
-        room = min(MOST_ROOM, ROOM_PER_TASK * len(self.queue.tasks))
         try:
-            self._record(events, spare=self._ends_room + room)
+            self._record(events, spare=self._whole_room(further=1))
         except StoreFull as full:
             self._refused_until = now + full.retry_after
             raise
@@ -107,7 +106,7 @@ class Keeper:
         event = decisions.lease(self.queue, self.clock.now())
         if event is None:
             return None
-        self._record([event], spare=self._ends_room)
+        self._record([event], spare=self._ends_room())
         return self.queue.tasks[event.id]
 
     def conclude(self, task: Task, outcome: Outcome) -> None:
@@ -178,20 +177,20 @@ class Keeper:
     def pause(self) -> None:
         """Lease nothing from now on."""
         if not self.queue.paused:
-            self._record([Paused(self.clock.now())], spare=self._ends_room)
+            self._record([Paused(self.clock.now())], spare=self._ends_room())
             log.info("paused")
 
     def resume(self) -> None:
         """Lease again."""
         if self.queue.paused:
-            self._record([Resumed(self.clock.now())], spare=self._ends_room)
+            self._record([Resumed(self.clock.now())], spare=self._ends_room())
             log.info("resumed")
 
     def unschedule(self) -> int:
         """Drop every schedule; returns how many there were."""
         count = len(self.queue.schedules)
         events = decisions.unschedule(self.queue, self.clock.now())
-        self._record(events, spare=self._ends_room)
+        self._record(events, spare=self._ends_room())
         log.info("schedules dropped", extra=fields(count=count))
         return count
 
@@ -202,7 +201,7 @@ class Keeper:
             return
         events = forget(self.queue, self._bounds, now)
         try:
-            self._record(events, spare=self._ends_room)
+            self._record(events, spare=self._whole_room())
         except StoreFull:
             self._forget_not_before = now + FULL_PAUSE
             return
@@ -221,7 +220,7 @@ class Keeper:
             now = self.clock.now()
             events = decisions.step_clock(self.queue, skew, now, self._policy)
             try:
-                self._record(events, spare=self._ends_room)
+                self._record(events, spare=self._ends_room())
             except StoreFull:
                 return  # the next tick sees the step again
             log.warning("the wall clock was set", extra=fields(seconds=skew - before))
@@ -237,11 +236,17 @@ class Keeper:
         """Make durable what was decided since the last commit. Raises OSError."""
         self.store.commit()
 
-    @property
-    def _ends_room(self) -> int:
-        """Bytes that the ends of all attempts that can be in flight may need."""
-        orphans = ROOM_PER_TASK * len(self._orphans)
-        return self._end_room * min(self._slots, len(self.queue.tasks) + 1) + orphans
+    def _ends_room(self, *, further: int = 0) -> int:
+        """Bytes that the ends of all attempts that can be in flight may need, with so
+        many tasks more than there are."""
+        at_once = min(self._slots, len(self.queue.tasks) + further)
+        return self._end_room * at_once + ROOM_PER_TASK * len(self._orphans)
+
+    def _whole_room(self, *, further: int = 0) -> int:
+        """The same, and what it takes to begin every one of them."""
+        tasks = len(self.queue.tasks) + further
+        room = min(MOST_ROOM, ROOM_PER_TASK * tasks)
+        return self._ends_room(further=further) + room
 
     def _record(
         self, events: list[Event], *, spare: int = 0, lazily: bool = False

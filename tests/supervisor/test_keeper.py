@@ -14,7 +14,7 @@ from poussetaches.model.bounds import UNBOUNDED, Bounds
 from poussetaches.model.decisions import Outcome, Policy, Submission
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import State, Terms
+from poussetaches.model.task import State, Task, Terms
 from poussetaches.store.disk import Store
 from poussetaches.store.journal import Journal
 from poussetaches.supervisor.clock import Clock
@@ -44,6 +44,7 @@ class House:
         self._directory = directory
         self.clock = StoppedClock()
         self.bounds = UNBOUNDED
+        self.slots = 1
         self.keeper: Keeper
         self.start()
 
@@ -55,7 +56,7 @@ class House:
             store,
             self.clock,
             POLICY,
-            slots=1,
+            slots=self.slots,
             end_room=10_000,
             bounds=self.bounds,
         )
@@ -222,6 +223,44 @@ def test_a_full_disk_refuses_pushes_before_leases_and_never_ends(
     house.keeper.commit()
     house.crash()
     assert house.queue.tasks["a"].error == b"x" * 5_000
+
+
+@pytest.mark.parametrize("slots", [1, 3, 8, 100])
+@pytest.mark.parametrize("tasks", [1, 2, 5, 20])
+def test_what_was_accepted_can_be_begun_and_ended_on_a_full_disk(
+    house: House, monkeypatch: pytest.MonkeyPatch, slots: int, tasks: int
+) -> None:
+    """Each push is given no byte more than it asks for; then there is none at all."""
+    house.slots = slots
+    house.start_again()
+    room = 0
+    growing = True
+
+    def make_room(journal: Journal, size: int) -> None:
+        nonlocal room
+        if growing:
+            room = max(room, journal.offset + size)
+        elif journal.offset + size > room:
+            raise StoreFull("full")
+
+    monkeypatch.setattr(Journal, "make_room", make_room)
+    for number in range(tasks):
+        terms = Terms(max_retries=0)
+        house.keeper.push(Submission(str(number), b"spec", terms=terms))
+        house.keeper.commit()
+    growing = False
+    with pytest.raises(StoreFull):
+        house.keeper.push(Submission("more", b"spec"))
+    while house.queue.tasks:
+        begun: list[Task] = []
+        while len(begun) < slots and (task := house.keeper.lease()) is not None:
+            begun.append(task)
+            house.keeper.commit()
+        assert begun
+        for task in begun:
+            house.keeper.conclude(task, Outcome(False, 500, b"no"))
+            house.keeper.commit()
+    assert house.queue.counts.dead == tasks
 
 
 def test_a_bad_schedule_changes_nothing(house: House) -> None:
