@@ -193,6 +193,8 @@ class Supervisor:
         self._selector.unregister(child.peer)
         self._children.part_with(child)
         child.fault = fault
+        # Whether any worker is left is news that does not wait for a heartbeat.
+        self._handlers.owe_pulses(self._children)
 
     def _bury(self, child: Child) -> None:
         """A child's process has ended: what it held goes back."""

@@ -39,6 +39,10 @@ if sys.orig_argv[-2] == "1" and os.path.exists({path!r}):
 """
 #: So often in a row.
 DEATHS = 5
+#: A child that is killed again and again is replaced ever more slowly, until one has
+#: lived for so long, seconds. Of some that are killed one is let live.
+LONG_LIFE = 1.1
+SOME = 4
 
 
 class SupervisorKilled(ServiceFault):
@@ -68,6 +72,7 @@ class ApiKilled(ServiceFault):
 
     def inject(self, lab: Laboratory) -> None:
         """The attempts under way are none of its business: none is made again."""
+        _let_live(lab)
         pid = lab.children()["api-1"]
         os.kill(pid, signal.SIGKILL)
         lab.wait_until_replaced(pid)
@@ -78,6 +83,7 @@ class WorkerKilled(ServiceFault):
     times = 5
 
     def inject(self, lab: Laboratory) -> None:
+        _let_live(lab)
         pid = lab.children()[lab.trial.dice.choice(["worker-1", "worker-2"])]
         with lab.interruption():
             os.kill(pid, signal.SIGKILL)
@@ -178,8 +184,7 @@ class WorkerDiesAtOnce(ServiceFault):
         lab.trial.expect(
             done > 100, f"the other worker did only {done} tasks meanwhile"
         )
-        # A life of more than a second ends the row.
-        lab.let_run(1.1)
+        lab.let_run(LONG_LIFE)
 
 
 class WorkerOutOfMemory(ServiceFault):
@@ -200,3 +205,9 @@ class WorkerOutOfMemory(ServiceFault):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             lab.wait_until_replaced(pid)
+
+
+def _let_live(lab: Laboratory) -> None:
+    """Now and then."""
+    if lab.trial.injected % SOME == SOME - 1:
+        lab.let_run(LONG_LIFE)
