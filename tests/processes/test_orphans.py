@@ -9,6 +9,7 @@ import random
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -98,8 +99,9 @@ def test_a_dump_writer_that_is_stopped_does_not_keep_the_directory(
                 assert connection.ask("POST", "/", push).status == 201
                 writers = [pid for pid in service.children() if pid not in others]
                 for pid in writers:
-                    os.kill(pid, signal.SIGSTOP)
-                # It may have been about to end.
+                    # It may have been about to end.
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGSTOP)
                 writers = _left(writers)
             service.kill(signal.SIGKILL)
             service.wait()
