@@ -21,7 +21,7 @@ from poussetaches.model import decisions
 from poussetaches.model.decisions import Submission
 from poussetaches.model.events import Event, Pushed
 from poussetaches.store.dump import write_dump
-from tests.support.queues import FAILURE, NOW, OK, POLICY, ranked
+from tests.support.queues import FAILURE, NOW, OK, POLICY, apply, ranked
 from tests.support.stores import RECORDS, opened, take
 
 
@@ -60,6 +60,14 @@ class StoreHistory(ABC):
         self._store.commit()
         if self._durability == "always":
             self._is_safe()
+
+    def _commit_lazily(self, *records: list[Event]) -> None:
+        """As the ends of attempts: it becomes safe with what is committed next."""
+        for record in records:
+            self._store.append(record, lazily=True)
+            apply(self._queue, record)
+        self._keep(self.accepted[-1] | pushed_in(records))
+        self._store.commit()
 
     def _dump(
         self, meanwhile: list[Event], *afterwards: list[Event], written: bool = True
@@ -143,12 +151,12 @@ class RandomHistory(StoreHistory):
 
     def _tick(self) -> None:
         self._now += self._dice.choice([0.01, 1.0, 20.0])
-        records = [self._push() for _ in range(self._dice.randrange(1, 4))]
         for task in list(self._queue.leased.values()):
             outcome = self._dice.choice([OK, OK, FAILURE])
             args = (self._queue, task, outcome, self._now, self._dice.random(), POLICY)
-            records.append(decisions.conclude(*args))
-        self._commit(*records)
+            self._commit_lazily(decisions.conclude(*args))
+        if self._dice.random() < 0.8:
+            self._commit(*(self._push() for _ in range(self._dice.randrange(1, 4))))
         leased = decisions.lease(self._queue, self._now)
         if leased is not None:
             self._commit([leased])
