@@ -32,9 +32,9 @@ journal that was closed in good order ends with a block of no records, which was
 when everything before it was on disk.
 
 The body of a dump block is an array ``[kind, rows]``: first one "queue" block (counts,
-paused, skew), then "tasks", "succeeded", "dead" and "schedules" blocks of some hundred
-rows each, at last one "end" block with the number of rows before it. A dump without it
-is cut.
+paused, skew, latest), then "tasks", "succeeded", "dead", "schedules" and "keys" blocks
+of some hundred rows each, at last one "end" block with the number of rows before it. A
+dump without it is cut.
 
 A journal is allocated ahead of what is written, so it ends in zero bytes: where only
 zeros follow is the end. A block that is not whole is damage if something after it was

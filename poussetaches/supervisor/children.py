@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from poussetaches.channel.server import Peer
 from poussetaches.errors import StartupError
@@ -80,6 +81,8 @@ class Child:
     #: From its last heartbeat: bytes, and seconds.
     memory: int = 0
     cpu: float = 0.0
+    #: How busy it is, in numbers by name; from there, too.
+    gauges: dict[str, Any] = field(default_factory=dict)
     #: Attempts it has ended, and how.
     succeeded: int = 0
     failed: int = 0

@@ -129,7 +129,7 @@ class Handlers:
             raise ChannelError("its gauges are no numbers by name")
         child.memory = message.memory
         child.cpu = message.cpu
-        self._stats.note(child, message.gauges)
+        child.gauges = message.gauges
         self.owe_pulses([child])
 
     # --- workers ----------------------------------------------------------------------

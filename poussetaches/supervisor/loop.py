@@ -60,8 +60,6 @@ class Supervisor:
             keeper, children, self._dispatch, self._dumper, started_at=now
         )
         self._handlers = Handlers(keeper, self._dispatch, self._stats, config)
-        #: Whether every child has been ready once.
-        self._started = False
         self._stopping = False
         #: Whether all that was left has been killed, and whether even that was in vain.
         self._killed = False
@@ -186,7 +184,7 @@ class Supervisor:
             # One child's nonsense must not end the others; the traceback says whose.
             log.exception("a message of %s makes no sense", child.name)
             self._part_with(child, "it sent nonsense")
-        if not self._started and self._children.complete():
+        if not self._stats.started and self._children.complete():
             self._begin_service()
 
     def _part_with(self, child: Child, fault: str) -> None:
@@ -211,7 +209,7 @@ class Supervisor:
             self._dispatch.lose(
                 child, f"the worker ended during the attempt ({ending})"
             )
-        if not self._started and not self._stopping:
+        if not self._stats.started and not self._stopping:
             raise StartupError(f"{child.name} cannot start: {child.reason or ending}")
 
     def _flush(self, child: Child) -> None:
@@ -224,7 +222,7 @@ class Supervisor:
             self._selector.modify(child.peer, events, child)
 
     def _begin_service(self) -> None:
-        self._started = self._stats.started = True
+        self._stats.started = True
         self._handlers.owe_pulses(self._children)
         queue = self._keeper.queue
         log.info(

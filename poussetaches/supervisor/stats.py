@@ -35,12 +35,6 @@ class Stats:
         self._started_at = started_at
         #: Whether every child has been ready once.
         self.started = False
-        #: What each child said last of how busy it is, by its name.
-        self._gauges: dict[str, dict[str, Any]] = {}
-
-    def note(self, child: Child, gauges: dict[str, Any]) -> None:
-        """A child says how busy it is."""
-        self._gauges[child.name] = gauges
 
     def status(self, now: float) -> dict[str, Any]:
         """The short answer: is it alive, does work move? ``now``: monotonic."""
@@ -111,22 +105,22 @@ class Stats:
                 "cpu": usage.cpu(),
             },
             "restarts": self._children.restarts,
-            "children": [self._child(child, now) for child in self._children],
+            "children": [_child(child, now) for child in self._children],
         }
 
-    def _child(self, child: Child, now: float) -> dict[str, Any]:
-        return {
-            "name": child.name,
-            "pid": child.process.pid,
-            "ready": child.ready,
-            "uptime": round(now - child.started_at, 3),
-            "memory": child.memory,
-            "cpu": child.cpu,
-            "slots": child.slots,
-            "in_flight": len(child.holds),
-            "succeeded": child.succeeded,
-            "failed": child.failed,
-            "busy": round(child.busy, 3),
-            # Before that they are those of the child that was in its place.
-            "gauges": self._gauges.get(child.name, {}) if child.ready else {},
-        }
+
+def _child(child: Child, now: float) -> dict[str, Any]:
+    return {
+        "name": child.name,
+        "pid": child.process.pid,
+        "ready": child.ready,
+        "uptime": round(now - child.started_at, 3),
+        "memory": child.memory,
+        "cpu": child.cpu,
+        "slots": child.slots,
+        "in_flight": len(child.holds),
+        "succeeded": child.succeeded,
+        "failed": child.failed,
+        "busy": round(child.busy, 3),
+        "gauges": child.gauges,
+    }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.anywhere import listening_anywhere
 from tests.support.receiver import Receiver
 from tests.support.service import Service, wait_until
 from tests.support.spellings import LOOPBACKS
@@ -20,15 +21,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Takes connections at any address of this machine, if anybody makes one."""
-    try:
-        sock = socket.create_server(
-            ("::", 0), family=socket.AF_INET6, dualstack_ipv6=True
-        )
-    except OSError:
-        sock = socket.create_server(("0.0.0.0", 0))
-    with sock:
-        sock.setblocking(False)
+    with listening_anywhere() as sock:
         yield sock
 
 

@@ -13,7 +13,7 @@ import msgpack
 import pytest
 
 from poussetaches.errors import StoreDamaged
-from poussetaches.model.events import ClockStepped, Pushed
+from poussetaches.model.events import Cancelled, ClockStepped, Pushed
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Terms
 from poussetaches.store import dump, format
@@ -33,8 +33,11 @@ def queue() -> TaskQueue:
     for record in RECORDS:
         apply(queue, record)
     queue.apply(ClockStepped(NOW, -7.5))
-    queue.apply(Pushed("last", NOW, NOW, bytes(range(256)), Terms(-1)))
+    queue.apply(Pushed("last", NOW, NOW, bytes(range(256)), Terms(-1, "live")))
+    queue.apply(Pushed("keyed", NOW, NOW, b"", Terms(key="ended")))
+    queue.apply(Cancelled("keyed", NOW))
     assert all([queue.tasks, queue.succeeded, queue.dead, queue.schedules])
+    assert [one.key for one in queue.keys.ended()] == ["ended"]
     return queue
 
 
@@ -140,12 +143,12 @@ def test_a_dump_with_something_after_its_end_is_refused(
     refused(tmp_path)
 
 
-@pytest.mark.parametrize("which", range(6))
+@pytest.mark.parametrize("which", range(7))
 def test_a_dump_without_one_of_its_blocks_is_refused(
     tmp_path: Path, queue: TaskQueue, which: int
 ) -> None:
     def drop(bodies: list[Any]) -> list[Any]:
-        assert len(bodies) == 6
+        assert len(bodies) == 7
         return bodies[:which] + bodies[which + 1 :]
 
     rewritten(tmp_path / NAME, drop, queue)

@@ -427,3 +427,32 @@ def test_on_a_full_disk_dead_letters_stay_without_spinning(
     house.clock.time += house.keeper.forget_in()
     house.keeper.forget()
     assert not house.queue.dead
+
+
+def test_only_the_end_of_an_attempt_is_not_on_disk_when_the_commit_returns(
+    house: House,
+) -> None:
+    """Nobody is told of it. Everything else is told to somebody at once."""
+    keeper = house.keeper
+
+    def is_on_disk() -> bool:
+        keeper.commit()
+        return not keeper.store.wants_sync
+
+    keeper.push(Submission("a", b"spec"))
+    assert is_on_disk()
+    keeper.push(Submission("s", b"spec", schedule="@hourly"))
+    assert is_on_disk()
+    for outcome in (Outcome(False, 500, b"no"), Outcome(True, 200, b"")):
+        house.clock.time += 10
+        task = keeper.lease()
+        assert task is not None
+        assert is_on_disk()
+        keeper.conclude(task, outcome)
+        assert not is_on_disk()
+    keeper.pause()
+    assert is_on_disk()
+    keeper.resume()
+    assert is_on_disk()
+    keeper.unschedule()
+    assert is_on_disk()

@@ -14,12 +14,13 @@ import pytest
 from poussetaches.channel.messages import Push
 from poussetaches.channel.server import Peer
 from poussetaches.config import Config
+from poussetaches.model.decisions import Outcome
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock
 from poussetaches.supervisor.keeper import Keeper
-from poussetaches.supervisor.loop import Supervisor
+from poussetaches.supervisor.loop import LAZINESS, Supervisor
 from poussetaches.supervisor.systemd import Keepalive
 from tests.supervisor.test_keeper import POLICY
 
@@ -88,6 +89,26 @@ def test_an_answer_is_sent_after_the_commit(supervisor: Supervisor, api: Api) ->
     assert not api.has_arrived()
     supervisor._tick(0.0)
     assert api.has_arrived()
+
+
+def test_the_end_of_an_attempt_is_on_disk_soon_though_nothing_follows(
+    supervisor: Supervisor, api: Api
+) -> None:
+    keeper = supervisor._keeper
+    push(supervisor, api)
+    task = keeper.lease()
+    assert task is not None
+    supervisor._tick(1.0)
+    assert supervisor._due_at(1.0) > 1.0 + LAZINESS
+    keeper.conclude(task, Outcome(True, 200, b""))
+    supervisor._tick(2.0)
+    assert keeper.store.wants_sync
+    assert supervisor._due_at(2.0) == 2.0 + LAZINESS
+    supervisor._tick(2.0 + LAZINESS / 2)
+    assert keeper.store.wants_sync
+    supervisor._tick(2.0 + LAZINESS)
+    assert not keeper.store.wants_sync
+    assert supervisor._due_at(2.1) > 2.1 + LAZINESS
 
 
 @pytest.mark.parametrize("stopping", [False, True])

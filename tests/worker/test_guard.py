@@ -14,6 +14,7 @@ from poussetaches.model.allowlist import METADATA, AllowList
 from poussetaches.worker.dialer import Address, resolve
 from poussetaches.worker.guard import Guard, TargetRefused
 from poussetaches.worker.transport import Transport, TransportError
+from tests.support.anywhere import listening_anywhere
 from tests.support.spellings import LOOPBACKS
 from tests.support.target import CERTIFICATE, ScriptedTarget, answering
 from tests.worker.exchanges import MAX_RESPONSE, failure, push
@@ -54,15 +55,7 @@ def at(address: str, port: int) -> Address:
 
 @pytest.fixture(scope="module")
 def listener() -> Iterator[socket.socket]:
-    """Accepts connections at any address of this machine, if anybody makes one."""
-    try:
-        sock = socket.create_server(
-            ("::", 0), family=socket.AF_INET6, dualstack_ipv6=True
-        )
-    except OSError:
-        sock = socket.create_server(("0.0.0.0", 0))
-    with sock:
-        sock.setblocking(False)
+    with listening_anywhere() as sock:
         yield sock
 
 
