@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from base64 import b64encode
+from collections import deque
 
 PAYLOAD_SIZE = 150
 
@@ -55,14 +56,15 @@ def push(
         selector.register(client.sock, selectors.EVENT_READ, client)
     statuses: set[bytes] = set()
     latencies: list[float] = []
-    idle = list(clients)
+    # In turn: the service closes a connection on which nothing is asked for long.
+    idle = deque(clients)
     sent = 0
     began = time.monotonic()
     while len(latencies) < count:
         while idle and sent < count:
             if rate is not None and time.monotonic() - began < sent / rate:
                 break
-            idle.pop().send()
+            idle.popleft().send()
             sent += 1
         patience = None
         if rate is not None and idle and sent < count:
