@@ -193,7 +193,7 @@ def _message(array: Sequence[Any]) -> Message:
     message = kind(*array[1:])
     _check(message, TYPES[kind])
     if isinstance(message, Push):
-        terms = Terms(*message.terms)
+        terms = Terms.of(message.terms)
         _check(terms, TERMS_TYPES)
         return message._replace(terms=terms)
     return message

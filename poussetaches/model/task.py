@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: The status of an attempt that brought no HTTP answer (the first ancestor's number).
 NO_ANSWER = -1
@@ -36,6 +37,13 @@ class Terms(NamedTuple):
     max_retries: int | None = None
     #: By which a repeated push is recognised (see ``TaskQueue.keys``); "": by nothing.
     key: str = ""
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Terms:
+        """From the fields, as an array has them. Those of most tasks are PLAIN itself:
+        a million tasks need no million of them."""
+        terms = cls(*values)
+        return PLAIN if terms == PLAIN else terms
 
 
 #: Of a push that asks for nothing special.

@@ -182,9 +182,11 @@ def unpack_journal(body: Any) -> Iterator[list[Event]]:
 
 def _event(row: Sequence[Any]) -> Event:
     kind = EVENTS[row[0]]
-    fields = [*row[1:]]
-    if kind in WITH_TERMS:
-        fields[TERMS : TERMS + 1] = [Terms(*terms) for terms in fields[TERMS:][:1]]
+    if kind not in WITH_TERMS:
+        return kind(*row[1:])
+    fields = list(row[1:])
+    if len(fields) > TERMS:
+        fields[TERMS] = Terms.of(fields[TERMS])
     return kind(*fields)
 
 
@@ -228,7 +230,7 @@ def row_task(row: Sequence[Any]) -> Task:
     """The task that ``task_row`` wrote."""
     values = [*row]
     values[6] = STATES[row[6]]
-    values[11:] = [Terms(*terms) for terms in row[11:]]
+    values[11:] = map(Terms.of, row[11:])
     return Task(*values)
 
 
@@ -239,7 +241,7 @@ def schedule_row(schedule: Schedule) -> tuple[str, str, bytes, Terms]:
 
 def row_schedule(row: Sequence[Any]) -> Schedule:
     """The schedule that ``schedule_row`` wrote."""
-    return Schedule(*row[:3], *(Terms(*terms) for terms in row[3:]))
+    return Schedule(*row[:3], *map(Terms.of, row[3:]))
 
 
 def row_key(row: Sequence[Any]) -> EndedKey:

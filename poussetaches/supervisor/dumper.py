@@ -25,8 +25,9 @@ from poussetaches.supervisor.signals import Signals
 
 log = logging.getLogger(__name__)
 
-#: A journal of this size is dumped before its time, bytes.
-LARGE_JOURNAL = 256 * 1024 * 1024
+#: A journal of this size is dumped before its time, bytes: half a million pushes, which
+#: take a start two seconds and a half beyond the dump.
+LARGE_JOURNAL = 128 * 1024 * 1024
 #: How soon after the last dump was begun, seconds.
 PAUSE = 10.0
 #: After each failure it takes twice as long to the next attempt, up to this, seconds.
