@@ -11,8 +11,9 @@ import codecs
 import os
 import re
 from base64 import b64decode
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -33,8 +34,17 @@ FIRST_STATUS, LAST_STATUS = 200, 599
 
 NANOSECONDS = 1_000_000_000
 
+#: Of a task: 16 random bytes.
+ID_BYTES = 16
+
+#: In a batch. All of them happen at one moment, for which everything else waits.
+MOST_PUSHES = 10_000
+
 #: Characters. A key is kept in memory for as long as it is known.
 LONGEST_KEY = 255
+
+
+T = TypeVar("T")
 
 
 class PushBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -87,7 +97,8 @@ class TaskView(NamedTuple):
     state: str
 
 
-_decode_push = msgspec.json.Decoder(PushBody).decode
+_decoder = msgspec.json.Decoder(PushBody)
+_array_decoder = msgspec.json.Decoder(list[PushBody])
 _checked_target = lru_cache(maxsize=4096)(parse_target)
 
 
@@ -98,7 +109,40 @@ def parse_push(
 
     ``max_payload``: bytes that a payload may have; None: any number.
     """
-    given = _read_push(body)
+    given = _read(body, _decoder.decode, PushBody)
+    return _push(given, os.urandom(ID_BYTES).hex(), rules, max_payload)
+
+
+def parse_batch(
+    body: bytes, rules: Rules, max_payload: int | None = None, *, lines: bool = False
+) -> Iterator[PushRequest]:
+    """What ``POST /batch`` asks for, in order: a JSON array of pushes, or (``lines``)
+    one JSON object a line.
+
+    Raises InvalidInput naming the element, counted from 0, the field and the reason:
+    for what cannot be read before the first of them, for the rest when it is its turn.
+    """
+    if lines:
+        many = _read(body, _decoder.decode_lines, list[PushBody], _decode_any_lines)
+    else:
+        many = _read(body, _array_decoder.decode, list[PushBody])
+    if not 1 <= len(many) <= MOST_PUSHES:
+        few = InvalidInput("A batch has at least one push.")
+        raise TooLarge(f"A batch has at most {MOST_PUSHES} pushes.") if many else few
+    ids = os.urandom(ID_BYTES * len(many)).hex()
+    width = 2 * ID_BYTES
+    for number, given in enumerate(many):
+        id = ids[number * width : (number + 1) * width]
+        try:
+            yield _push(given, id, rules, max_payload)
+        except InvalidInput as error:
+            raise _of_element(number, error) from None
+
+
+def _push(
+    given: PushBody, id: str, rules: Rules, max_payload: int | None
+) -> PushRequest:
+    """``id``: of the task, if it does not become a schedule."""
     _checked_target(given.url)
     payload = _payload(given.payload)
     if payload is not None and max_payload is not None and len(payload) > max_payload:
@@ -111,8 +155,6 @@ def parse_push(
     if schedule:
         rules.check(schedule)
         id = schedule_id(given.url, payload, schedule)
-    else:
-        id = os.urandom(16).hex()
     terms = Terms(given.max_retries, _key(given.key, schedule))
     return PushRequest(id, spec, delay, schedule, terms)
 
@@ -143,12 +185,21 @@ def encode(value: Any) -> bytes:
 # --- reading ------------------------------------------------------------------------
 
 
-def _read_push(body: bytes) -> PushBody:
+def _decode_any_lines(body: bytes) -> list[Any]:
+    return msgspec.json.Decoder().decode_lines(body)
+
+
+def _read(
+    body: bytes,
+    decode: Callable[[bytes], T],
+    kind: type[T],
+    decode_any: Callable[[bytes], Any] = msgspec.json.decode,
+) -> T:
     try:
         try:
-            return _decode_push(body)
+            return decode(body)
         except msgspec.ValidationError:
-            return msgspec.convert(_with_folded_keys(body), PushBody)
+            return msgspec.convert(_with_folded_keys(decode_any(body)), kind)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -157,22 +208,38 @@ def _read_push(body: bytes) -> PushBody:
         raise InvalidInput("The body is nested too deeply.") from None
 
 
-def _with_folded_keys(body: bytes) -> Any:
-    """The body with our names in lower case: the ancestor reads ``URL`` as ``url``."""
-    given = msgspec.json.decode(body)
+def _with_folded_keys(given: Any) -> Any:
+    """Our names in lower case: the ancestor reads ``URL`` as ``url``."""
+    if isinstance(given, list):
+        return [_with_folded_keys(one) for one in given]
     if not isinstance(given, dict):
         return given
     known = PushBody.__struct_fields__
     return {k.lower() if k.lower() in known else k: v for k, v in given.items()}
 
 
-_AT_FIELD = re.compile(r" - at `\$\.(\w+)[^`]*`$")
+_IN_ELEMENT = re.compile(r" - at `\$\[(\d+)\](?:\.\w+[^`]*)?`$")
+_AT_FIELD = re.compile(r" - at `\$(?:\[\d+\])?\.(\w+)[^`]*`$")
 _NAMED_FIELD = re.compile(r"field `([^`]*)`")
+
+
+def _of_element(number: int, error: InvalidInput) -> InvalidInput:
+    """What is wrong with one push of many."""
+    field = None if error.field is None else f"[{number}].{error.field}"
+    return type(error)(f"Element {number}: {error.message}", field=field)
 
 
 def _invalid(error: msgspec.ValidationError) -> InvalidInput:
     """msgspec's finding in our words."""
     text = str(error)
+    if element := _IN_ELEMENT.search(text):
+        return _of_element(int(element[1]), _invalid_push(text, "It"))
+    if text.startswith("Expected `array`"):
+        return InvalidInput("The body must be a JSON array of pushes.")
+    return _invalid_push(text, "The body")
+
+
+def _invalid_push(text: str, subject: str) -> InvalidInput:
     if found := _AT_FIELD.search(text):
         reason = text[: found.start()]
         return InvalidInput(f"{found[1]}: {_lower_first(reason)}", field=found[1])
@@ -181,8 +248,8 @@ def _invalid(error: msgspec.ValidationError) -> InvalidInput:
         problem = "is missing" if "missing" in text else "is not a field of a push"
         return InvalidInput(f"{name}: {problem}", field=name)
     if text.startswith("Expected `object`"):
-        return InvalidInput("The body must be a JSON object.")
-    return InvalidInput(f"The body cannot be read: {_lower_first(text)}.")
+        return InvalidInput(f"{subject} must be a JSON object.")
+    return InvalidInput(f"{subject} cannot be read: {_lower_first(text)}.")
 
 
 def _lower_first(text: str) -> str:

@@ -7,13 +7,12 @@ Beyond it: errors have a body, lists have ``total``, ``limit`` and ``cursor``, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from io import BytesIO
 
 from bottle import HTTPResponse, request
 
 from poussetaches.api.gateway import Gateway
 from poussetaches.errors import InvalidInput
-from poussetaches.schema import encode, parse_push, task_json
+from poussetaches.schema import encode, task_json
 
 JSON = {"Content-Type": "application/json"}
 
@@ -28,13 +27,6 @@ def routes(gateway: Gateway) -> Iterator[Route]:
 
     def status() -> HTTPResponse:
         return HTTPResponse(encode(gateway.status()), 200, JSON)
-
-    def push() -> HTTPResponse:
-        asked = parse_push(_body(), gateway.rules, gateway.max_payload)
-        id = gateway.push(asked)
-        status = 201 if id == asked.id else 200
-        # The name as Go spells it on the wire.
-        return HTTPResponse(b"", status, {"Poussetaches-Task-Id": id})
 
     def pause() -> HTTPResponse:
         gateway.pause()
@@ -64,22 +56,11 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         return view
 
     yield "GET", "/", status
-    yield "POST", "/", push
     for which in ("waiting", "success", "dead", "cron"):
         yield "GET", f"/{which}", listed(which)
     yield "DELETE", "/cron", drop_schedules
     yield "POST", "/pause", pause
     yield "POST", "/resume", resume
-
-
-def _body() -> bytes:
-    """The body of this request, kept by nobody else: what is made of it may have to
-    wait, and memory would hold both."""
-    environ = request.environ
-    # The server has read it and knows its length (bottle: -1 for none).
-    body: bytes = environ["wsgi.input"].read(max(0, request.content_length))
-    environ["wsgi.input"] = BytesIO()
-    return body
 
 
 def _limit(given: str | None) -> int:

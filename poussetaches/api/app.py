@@ -6,61 +6,46 @@ Runs in the api. It holds no state: every question goes to the supervisor.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from bottle import Bottle, HTTPError, HTTPResponse, request
 
-from poussetaches.api import ancestor, health, native
+from poussetaches.api import ancestor, health, native, pushes
+from poussetaches.api.direct import (
+    Direct,
+    DirectView,
+    Plain,
+    answer,
+    error_json,
+    refusal,
+)
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.health import Health
-from poussetaches.errors import (
-    InvalidInput,
-    MethodNotAllowed,
-    NotFound,
-    PousseTachesError,
-    TooLarge,
-    TooSlow,
-    Unavailable,
-)
-from poussetaches.schema import encode
+from poussetaches.errors import MethodNotAllowed, NotFound, PousseTachesError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 View = Callable[..., object]
 
-#: The status of each error, by the most special class that it is.
-STATUSES: tuple[tuple[type[PousseTachesError], int], ...] = (
-    (TooLarge, 413),
-    (TooSlow, 408),
-    (InvalidInput, 400),
-    (NotFound, 404),
-    (MethodNotAllowed, 405),
-    (Unavailable, 503),
-    (PousseTachesError, 500),
-)
 
-
-def make_app(gateway: Gateway, vitals: Health) -> Bottle:
+def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
     """Every surface under one port."""
     app = Bottle()
+    direct: dict[tuple[str, str], DirectView] = {}
+    for method, path, view in pushes.routes(gateway):
+        app.route(path, method=method, callback=_calling(view))
+        direct[method, path] = view
     for routes in (
         ancestor.routes(gateway),
         native.routes(gateway),
         health.routes(vitals),
     ):
-        for method, path, view in routes:
-            app.route(path, method=method, callback=_answering(view))
+        for method, path, bottle_view in routes:
+            app.route(path, method=method, callback=_answering(bottle_view))
     app.default_error_handler = _error_page
     app.add_hook("before_request", _refuse_path_that_is_no_text)
-    return app
-
-
-def status_of(error: PousseTachesError) -> int:
-    """The HTTP status that says ``error``."""
-    return next(status for kind, status in STATUSES if isinstance(error, kind))
-
-
-def error_json(error: PousseTachesError) -> bytes:
-    """``error`` as the body of an answer."""
-    told = {"code": error.code, "message": error.message, "field": error.field}
-    return encode({"error": told})
+    return Direct(direct, app)
 
 
 def _refuse_path_that_is_no_text() -> None:
@@ -71,20 +56,21 @@ def _refuse_path_that_is_no_text() -> None:
 
 
 def _answering(view: View) -> View:
-    def answer(**arguments: str) -> object:
+    def answering(**arguments: str) -> object:
         try:
             return view(**arguments)
         except PousseTachesError as error:
-            return _refusal(error)
+            return _response(refusal(error))
 
-    return answer
+    return answering
 
 
-def _refusal(error: PousseTachesError) -> HTTPResponse:
-    headers = {"Content-Type": "application/json"}
-    if isinstance(error, Unavailable):
-        headers["Retry-After"] = str(error.retry_after)
-    return HTTPResponse(error_json(error), status_of(error), headers)
+def _calling(view: DirectView) -> View:
+    return lambda: _response(answer(view, request.environ))
+
+
+def _response(plain: Plain) -> HTTPResponse:
+    return HTTPResponse(plain.body, plain.status, plain.headers)
 
 
 def _error_page(error: HTTPError) -> Iterable[bytes]:

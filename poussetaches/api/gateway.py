@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gevent.lock import BoundedSemaphore
 
 from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import seal, unseal
+from poussetaches.model.decisions import Submission
 from poussetaches.model.rules import Rules
 from poussetaches.schema import PushRequest, TaskView
 
@@ -27,15 +29,18 @@ class Gateway:
         #: Bytes that the payload of a task may have, for the same.
         self.max_payload = max_payload
 
-    def push(self, request: PushRequest) -> str:
-        """Submit a task; returns its id when it is on disk.
+    def push(self, requests: Sequence[PushRequest]) -> list[str]:
+        """Submit tasks, all or none; returns their ids, in order, when on disk.
 
-        Another id than that of ``request`` is that of the task that was pushed with the
+        Another id than that of a request is that of the task that was pushed with the
         same key before.
         """
-        id, spec, delay, schedule, terms = request
-        answered: str = self._channel.push(id, seal(spec), delay, schedule, terms)
-        return answered
+        return self._channel.push(
+            [
+                Submission(id, seal(spec), delay, schedule, terms)
+                for id, spec, delay, schedule, terms in requests
+            ]
+        )
 
     def status(self) -> dict[str, Any]:
         """The short answer to how the service is."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import gevent
 
-from poussetaches.api.app import error_json, make_app
+from poussetaches.api.app import make_app
+from poussetaches.api.direct import error_json
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.health import Health
 from poussetaches.api.request import Limits

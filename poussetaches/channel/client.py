@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import gevent
 from gevent import socket
-from gevent.event import AsyncResult, Event
+from gevent.event import Event
+from gevent.hub import Waiter
 from gevent.lock import BoundedSemaphore
 
 from poussetaches import errors, usage
@@ -30,7 +32,7 @@ from poussetaches.channel.messages import (
     pack,
 )
 from poussetaches.errors import ChannelError, PousseTachesError, Unavailable
-from poussetaches.model.task import PLAIN, Terms
+from poussetaches.model.decisions import Submission
 
 READ_SIZE = 256 * 1024
 #: Heartbeats in the time after which a silent child is taken for dead.
@@ -65,7 +67,8 @@ class Channel:
         self._sending = BoundedSemaphore(1)
         #: Who waits for which reply, and until when (monotonic). All wait equally long,
         #: so they stand in the order of their ends.
-        self._calls: dict[int, tuple[AsyncResult[Any], float]] = {}
+        self._calls: dict[int, tuple[Waiter[Reply], float]] = {}
+        self._run_callback = gevent.get_hub().loop.run_callback
         self._numbers = 0
         self._sweeper: gevent.Greenlet[[], None] | None = None
         #: Whether ``serve`` has seen the end of the channel.
@@ -120,8 +123,7 @@ class Channel:
                 self._receive()
         except ChannelError:
             self._ended = True
-            for result, _ in self._calls.values():
-                result.set_exception(_gone())
+            self._give_up(len(self._calls), _gone)
 
     def send(self, message: Message) -> None:
         """Have ``message`` travel with all others that are sent at this moment.
@@ -133,17 +135,11 @@ class Channel:
         self._unsent += len(packed)
         self._wake.set()
 
-    def push(
-        self,
-        id: str,
-        spec: bytes,
-        delay: float,
-        schedule: str,
-        terms: Terms = PLAIN,
-    ) -> Any:
-        """Submit a task; returns when it is on disk. Raises as ``call``."""
-        number = self._next_number()
-        return self._ask(Push(number, id, spec, delay, schedule, terms))
+    def push(self, submissions: list[Submission]) -> list[str]:
+        """Submit tasks, all or none; returns their ids, in order, when they are on
+        disk. Raises as ``call``."""
+        ids: list[str] = self._ask(Push(self._next_number(), submissions))
+        return ids
 
     def call(self, verb: str, **arguments: Any) -> Any:
         """Ask the supervisor. Raises what it says, or Unavailable if it does not."""
@@ -171,40 +167,42 @@ class Channel:
             raise Unavailable("the supervisor is held up; nothing was asked of it")
         if self._sweeper is None:
             self._sweeper = gevent.spawn(self._sweep)
-        result: AsyncResult[Any] = AsyncResult()
-        self._calls[question.number] = result, time.monotonic() + PATIENCE
+        # Not an AsyncResult, which any number of greenlets may wait for: there is one.
+        waiter: Waiter[Reply] = Waiter()
+        self._calls[question.number] = waiter, time.monotonic() + PATIENCE
         try:
             self.send(question)
-            return result.get()
+            reply = waiter.get()
         finally:
             self._calls.pop(question.number, None)
-
-    def _resolve(self, reply: Reply) -> None:
-        call = self._calls.pop(reply.number, None)
-        if call is None:
-            return  # the caller was killed while it waited, or has given up
-        result, _ = call
         if reply.error is None:
-            result.set(reply.value)
-            return
+            return reply.value
         code, sentence, field, retry_after = reply.error
         kind = ERRORS.get(code, PousseTachesError)
         if issubclass(kind, Unavailable):
-            result.set_exception(kind(sentence, retry_after=retry_after))
-        else:
-            result.set_exception(kind(sentence, field=field))
+            raise kind(sentence, retry_after=retry_after)
+        raise kind(sentence, field=field)
+
+    def _resolve(self, reply: Reply) -> None:
+        call = self._calls.pop(reply.number, None)
+        # Without one, the caller was killed while it waited, or has given up.
+        if call is not None:
+            self._run_callback(call[0].switch, reply)
+
+    def _give_up(self, number: int, error: Callable[[], Unavailable]) -> None:
+        """The ``number`` who have waited longest get an error."""
+        for question in list(islice(self._calls, number)):
+            waiter, _ = self._calls.pop(question)
+            self._run_callback(waiter.throw, error())
 
     def _sweep(self) -> None:
         """Give up on answers that do not come; one timer for all of them."""
         while True:
             now = time.monotonic()
-            pause = PATIENCE
-            for result, end in self._calls.values():
-                if end > now:
-                    pause = end - now
-                    break
-                result.set_exception(_silent())
-            gevent.sleep(pause)
+            late = sum(end <= now for _, end in self._calls.values())
+            self._give_up(late, _silent)
+            oldest = next(iter(self._calls.values()), None)
+            gevent.sleep(PATIENCE if oldest is None else oldest[1] - now)
 
     def _receive(self) -> None:
         try:

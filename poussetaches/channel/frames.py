@@ -1,12 +1,9 @@
-"""Frames: bytes to lists of arrays and back, without any I/O."""
+"""Frames: how the messages of one moment lie on the wire, without any I/O."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Any
-
-import msgpack
 
 from poussetaches.errors import ChannelError
 
@@ -17,32 +14,11 @@ MAX_FRAME = 256 * 1024 * 1024
 LENGTH = struct.Struct(">I")
 ARRAY = struct.Struct(">BI")  # msgpack's head of an array 32
 
-_pack = msgpack.Packer().pack
 
-
-def pack(value: Any) -> bytes:
-    """One value (not a frame) as msgpack."""
-    packed: bytes = _pack(value)
-    return packed
-
-
-def pack_message(message: Sequence[Any]) -> bytes:
-    """A message (array) as it stands in a frame.
-
-    Raises ChannelError if it is too long for any.
-    """
-    packed = pack(message)
+def check_length(packed: bytes) -> None:
+    """Raise ChannelError if a packed message is too long for any frame."""
     if ARRAY.size + len(packed) > MAX_FRAME:
         raise ChannelError(f"a message of {len(packed)} bytes is too long")
-    return packed
-
-
-def unpack(data: bytes) -> Any:
-    """What ``pack`` packed. Raises ChannelError."""
-    try:
-        return msgpack.unpackb(data, strict_map_key=False)
-    except (TypeError, ValueError, msgpack.UnpackException) as error:
-        raise ChannelError(f"not msgpack: {error}") from error
 
 
 def join_frames(packed: Sequence[bytes]) -> bytes:
@@ -60,12 +36,19 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[list[Any]]:
-        """The messages of every frame that ``data`` completes.
+    def feed(self, data: bytes) -> Iterator[memoryview]:
+        """The content of every frame that ``data`` completes, to be looked at before
+        the next one is asked for.
 
         Raises ChannelError if the stream is no stream of frames; it is then of no use.
         """
         buffer = self._buffer
+        if not buffer and len(data) >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(data)
+            if LENGTH.size + length == len(data):
+                # As a rule one read brings one frame.
+                yield memoryview(data)[LENGTH.size :]
+                return
         buffer += data
         start = 0
         while len(buffer) - start >= LENGTH.size:
@@ -75,10 +58,7 @@ class FrameReader:
             end = start + LENGTH.size + length
             if len(buffer) < end:
                 break
-            with memoryview(buffer) as view:
-                messages = unpack(view[start + LENGTH.size : end])  # type: ignore[arg-type]
-            if not isinstance(messages, list):
-                raise ChannelError("a frame must be an array of messages")
-            yield messages
+            with memoryview(buffer) as view, view[start + LENGTH.size : end] as content:
+                yield content
             start = end
         del buffer[:start]

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from types import UnionType
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any
+
+import msgspec
 
 from poussetaches.channel import frames
 from poussetaches.errors import ChannelError
-from poussetaches.model.task import PLAIN, Spec, Terms
+from poussetaches.model.decisions import Submission
+from poussetaches.model.task import Spec
 
 
-class Configure(NamedTuple):
+class Said(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """What all messages are: an array of the code and the fields, checked when it is
+    read. A child that sends anything else must not get as far as the queue."""
+
+
+class Configure(Said, tag=0):
     """supervisor -> child: the settings (``Config.to_wire``)."""
 
     settings: dict[str, Any]
 
 
-class Ready(NamedTuple):
+class Ready(Said, tag=1):
     """child -> supervisor: it can work. ``slots``: attempts at once (0: no worker)."""
 
     slots: int
 
 
-class CannotStart(NamedTuple):
+class CannotStart(Said, tag=2):
     """child -> supervisor: it never will; the sentence says why."""
 
     reason: str
 
 
-class Heartbeat(NamedTuple):
+class Heartbeat(Said, tag=3):
     """child -> supervisor: it lives; with what it knows of itself."""
 
     #: Resident memory, bytes.
@@ -37,22 +44,18 @@ class Heartbeat(NamedTuple):
     #: Processor time used so far, seconds.
     cpu: float
     #: How busy it is, in numbers by name.
-    gauges: dict[str, Any]
+    gauges: dict[str, int]
 
 
-class Push(NamedTuple):
-    """api -> supervisor: accept this task. Answered with its id, if it is on disk."""
+class Push(Said, tag=4):
+    """api -> supervisor: accept these tasks, all or none. Answered with their ids, in
+    order, if they are on disk."""
 
     number: int
-    #: The fields of decisions.Submission.
-    id: str
-    spec: bytes
-    delay: float
-    schedule: str
-    terms: Terms = PLAIN
+    submissions: list[Submission]
 
 
-class Call(NamedTuple):
+class Call(Said, tag=5):
     """api -> supervisor: any other question, by the name of its handler."""
 
     number: int
@@ -60,7 +63,7 @@ class Call(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Reply(NamedTuple):
+class Reply(Said, tag=6):
     """supervisor -> api: the answer to the Push or Call of that number."""
 
     number: int
@@ -69,7 +72,7 @@ class Reply(NamedTuple):
     error: Sequence[Any] | None = None
 
 
-class Lease(NamedTuple):
+class Lease(Said, tag=7):
     """supervisor -> worker: make one attempt."""
 
     #: Names the lease while this supervisor lives.
@@ -79,7 +82,7 @@ class Lease(NamedTuple):
     spec: bytes
 
 
-class Ended(NamedTuple):
+class Ended(Said, tag=8):
     """worker -> supervisor: what the attempt of that lease brought."""
 
     lease: int
@@ -94,11 +97,11 @@ class Ended(NamedTuple):
     retry_after: float = 0.0
 
 
-class Stop(NamedTuple):
+class Stop(Said, tag=9):
     """supervisor -> child: leave now (an api: after answering what it has begun)."""
 
 
-class Pulse(NamedTuple):
+class Pulse(Said, tag=10):
     """supervisor -> api: it lives; the answer to a heartbeat, and to be heard at once
     when it has begun or stops to serve."""
 
@@ -124,47 +127,16 @@ Message = (
     | Pulse
 )
 
-KINDS: dict[int, type[Message]] = {
-    0: Configure,
-    1: Ready,
-    2: CannotStart,
-    3: Heartbeat,
-    4: Push,
-    5: Call,
-    6: Reply,
-    7: Lease,
-    8: Ended,
-    9: Stop,
-    10: Pulse,
-}
-CODES = {kind: code for code, kind in KINDS.items()}
-
-
-def _types(hint: Any) -> tuple[type, ...]:
-    """What a field with this annotation may hold once it has travelled."""
-    if hint is Any:
-        return (object,)
-    if isinstance(hint, UnionType):
-        return tuple(kind for part in get_args(hint) for kind in _types(part))
-    plain = get_origin(hint) or hint
-    return {float: (float, int), Sequence: (list,), Terms: (list, Terms)}.get(
-        plain, (plain,)
-    )
-
-
-#: For each kind of message, what each of its fields may hold: a child that sends
-#: anything else must not get as far as the queue.
-TYPES: dict[type[Message], list[tuple[type, ...]]] = {
-    kind: [_types(hint) for hint in get_type_hints(kind).values()]
-    for kind in KINDS.values()
-}
-
-TERMS_TYPES = [_types(hint) for hint in get_type_hints(Terms).values()]
+_pack = msgspec.msgpack.Encoder().encode
+_read = msgspec.msgpack.Decoder(list[Message]).decode
+_unseal = msgspec.msgpack.Decoder(Spec).decode
 
 
 def pack(message: Message) -> bytes:
     """``message`` as it stands in a frame. Raises ChannelError if it is too long."""
-    return frames.pack_message((CODES[type(message)], *message))
+    packed = _pack(message)
+    frames.check_length(packed)
+    return packed
 
 
 def encode(messages: Iterable[Message]) -> bytes:
@@ -180,36 +152,24 @@ class MessageReader:
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that ``data`` completes. Raises ChannelError."""
+        found: list[Message] = []
         try:
-            return [
-                _message(array) for frame in self._frames.feed(data) for array in frame
-            ]
-        except (KeyError, TypeError, IndexError) as error:
-            raise ChannelError(f"not a message: {error!r:.100}") from error
-
-
-def _message(array: Sequence[Any]) -> Message:
-    kind = KINDS[array[0]]
-    message = kind(*array[1:])
-    _check(message, TYPES[kind])
-    if isinstance(message, Push):
-        terms = Terms.of(message.terms)
-        _check(terms, TERMS_TYPES)
-        return message._replace(terms=terms)
-    return message
-
-
-def _check(given: tuple[Any, ...], kinds: Sequence[tuple[type, ...]]) -> None:
-    for value, types in zip(given, kinds, strict=True):
-        if not isinstance(value, types) or value != value:  # NaN equals nothing
-            raise TypeError(f"{type(given).__name__} with {value!r:.50}")
+            for frame in self._frames.feed(data):
+                found += _read(frame)
+        except (ValueError, RecursionError) as error:
+            raise ChannelError(f"not a message: {error!s:.100}") from error
+        return found
 
 
 def seal(spec: Spec) -> bytes:
     """A Spec as the supervisor keeps it: closed."""
-    return frames.pack(spec)
+    return _pack(spec)
 
 
 def unseal(sealed: bytes) -> Spec:
-    """The Spec that ``seal`` closed, by this version or an older one."""
-    return Spec(*frames.unpack(sealed))
+    """The Spec that ``seal`` closed, by this version or an older one. Raises
+    ChannelError."""
+    try:
+        return _unseal(sealed)
+    except ValueError as error:
+        raise ChannelError(f"not a sealed spec: {error!s:.100}") from error

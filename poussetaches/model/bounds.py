@@ -31,10 +31,11 @@ class Bounds(NamedTuple):
 UNBOUNDED = Bounds()
 
 
-def fullness(queue: TaskQueue, bounds: Bounds) -> str | None:
-    """Why no push can be accepted now; None if one can."""
-    if bounds.max_tasks is not None and len(queue.tasks) >= bounds.max_tasks:
-        return f"{len(queue.tasks)} tasks wait, and max_tasks allows no more"
+def fullness(queue: TaskQueue, bounds: Bounds, *, further: int = 1) -> str | None:
+    """Why no ``further`` pushes can be accepted now; None if they can."""
+    if bounds.max_tasks is not None and len(queue.tasks) + further > bounds.max_tasks:
+        more = f"{further} " if further > 1 else ""
+        return f"{len(queue.tasks)} tasks wait, and max_tasks allows no {more}more"
     if bounds.max_memory is not None and queue.memory >= bounds.max_memory:
         return (
             f"tasks fill {queue.memory // 1024**2} MiB of memory, dead letters and "

@@ -7,7 +7,7 @@ applies them in order, so a decision of several events happens wholly or not at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from poussetaches.errors import InvalidInput
@@ -82,6 +82,41 @@ def push(
         slot = policy.rules.first(schedule, now + ahead + delay)
         events.append(Recurred(id, now, slot, slot - ahead))
     return events
+
+
+class Acceptance(NamedTuple):
+    """What comes of pushes that were made together."""
+
+    #: Of the task or schedule that each of them is, in order.
+    ids: list[str]
+    events: list[Event]
+
+
+def push_all(
+    queue: TaskQueue, submissions: Sequence[Submission], now: float, policy: Policy
+) -> Acceptance:
+    """Accept pushes, all of them. One whose key is known has the id of the task that
+    came with it first, and no event."""
+    ids: list[str] = []
+    events: list[Event] = []
+    #: What those before it have brought.
+    keys: dict[str, str] = {}
+    scheduled: set[str] = set()
+    for submission in submissions:
+        id = submission.id
+        if key := submission.terms.key:
+            known = keys.get(key) or queue.keys.known(key, now)
+            if known is not None:
+                ids.append(known)
+                continue
+            keys[key] = id
+        ids.append(id)
+        if submission.schedule:
+            if id in scheduled:
+                continue
+            scheduled.add(id)
+        events += push(queue, submission, now, policy)
+    return Acceptance(ids, events)
 
 
 def lease(queue: TaskQueue, now: float) -> Leased | None:

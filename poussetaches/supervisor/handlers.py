@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from poussetaches.channel.messages import (
@@ -122,11 +122,10 @@ class Handlers:
         child.reason = message.reason[:1000]
 
     def _heartbeat(self, child: Child, message: Heartbeat) -> None:
-        if len(message.gauges) > MOST_GAUGES or not all(
-            isinstance(name, str) and isinstance(value, int)
-            for name, value in message.gauges.items()
-        ):
-            raise ChannelError("its gauges are no numbers by name")
+        if len(message.gauges) > MOST_GAUGES:
+            raise ChannelError("its gauges are too many")
+        if not 0.0 <= message.cpu < math.inf:
+            raise ChannelError(f"it has used {message.cpu!r:.50} s")
         child.memory = message.memory
         child.cpu = message.cpu
         child.gauges = message.gauges
@@ -147,29 +146,33 @@ class Handlers:
     # --- api --------------------------------------------------------------------------
 
     def _push(self, child: Child, message: Push) -> None:
-        self._check_push(message)
         number = message.number
-        submission = Submission(*message[1:])
+        self._check_submissions(message.submissions)
         try:
-            id = self._keeper.push(submission)
+            ids = self._keeper.push(*message.submissions)
         except IllegalEvent:
             raise  # a bug of ours: ending before the commit is the safe way out
         except PousseTachesError as error:
             child.peer.send(_refusal(number, error))
         else:
-            child.peer.send(Reply(number, id))
+            child.peer.send(Reply(number, ids))
 
-    def _check_push(self, push: Push) -> None:
+    def _check_submissions(self, submissions: Sequence[Submission]) -> None:
         """Raise ChannelError for what no request that was checked becomes."""
         queue = self._keeper.queue
-        if not abs(push.delay) <= LONGEST_DELAY:
-            raise ChannelError(f"a push with a delay of {push.delay!r:.50}")
-        if len(push.spec) > LONGEST_SPEC:
-            raise ChannelError(f"a push of {len(push.spec)} bytes")
-        if len(push.id) != (SCHEDULE_ID if push.schedule else TASK_ID):
-            raise ChannelError(f"a push with the id {push.id!r:.50}")
-        if not push.schedule and (push.id in queue.tasks or push.id in queue.schedules):
-            raise ChannelError(f"a push with the id of another, {push.id}")
+        ids: set[str] = set()
+        for id, spec, delay, schedule, _ in submissions:
+            if not abs(delay) <= LONGEST_DELAY:
+                raise ChannelError(f"a push with a delay of {delay!r:.50}")
+            if len(spec) > LONGEST_SPEC:
+                raise ChannelError(f"a push of {len(spec)} bytes")
+            if len(id) != (SCHEDULE_ID if schedule else TASK_ID):
+                raise ChannelError(f"a push with the id {id!r:.50}")
+            if schedule:
+                continue
+            if id in queue.tasks or id in queue.schedules or id in ids:
+                raise ChannelError(f"a push with the id of another, {id}")
+            ids.add(id)
 
     def _call(self, child: Child, message: Call) -> None:
         verb = self._verbs.get(message.verb)

@@ -74,27 +74,26 @@ class Keeper:
         self._refused_until = -math.inf
         self._random = random.Random()
 
-    def push(self, submission: Submission) -> str:
-        """Accept a push; returns the id of its task, or of the one that was pushed with
-        the same key before.
+    def push(self, *submissions: Submission) -> list[str]:
+        """Accept pushes, all or none; returns the id of the task of each, or of the one
+        that was pushed with the same key before.
 
         Raises InvalidInput, QueueFull or StoreFull, having changed nothing.
         """
         now = self.clock.now()
-        key = submission.terms.key
-        known = self.queue.keys.known(key, now) if key else None
-        if known is not None:
-            return known
-        events = decisions.push(self.queue, submission, now, self._policy)
-        if events and (reason := fullness(self.queue, self._bounds)):
-            raise QueueFull(f"the queue is full: {reason}", retry_after=FULL_PAUSE)
-        try:
-            self._record(events, spare=self._whole_room(further=1))
-        except StoreFull as full:
-            self._refused_until = now + full.retry_after
-            raise
-        self._refused_until = -math.inf
-        return submission.id
+        policy = self._policy
+        ids, events = decisions.push_all(self.queue, submissions, now, policy)
+        if events:
+            count = len(submissions)
+            if reason := fullness(self.queue, self._bounds, further=count):
+                raise QueueFull(f"the queue is full: {reason}", retry_after=FULL_PAUSE)
+            try:
+                self._record(events, spare=self._whole_room(further=count))
+            except StoreFull as full:
+                self._refused_until = now + full.retry_after
+                raise
+            self._refused_until = -math.inf
+        return ids
 
     def refuses_pushes(self) -> bool:
         """Whether the disk had no room for a push whose sender may still wait to try

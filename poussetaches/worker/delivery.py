@@ -49,14 +49,16 @@ class Delivery:
             ended = self._exchange(lease)
         except (InvalidInput, TargetRefused) as failure:
             # The URL and the settings will be the same at the next attempt.
-            ended = _no_answer(lease, failure.message)._replace(final=True)
+            ended = _no_answer(lease, failure.message)
+            ended.final = True
         except PousseTachesError as failure:
             ended = _no_answer(lease, failure.message)
         except Exception as failure:
             # A fault of ours with one task must not cost the others their worker.
             log.exception("attempt failed by a bug", extra=fields(task=lease.id))
             ended = _no_answer(lease, f"internal error: {failure!r}")
-        return ended._replace(duration=time.monotonic() - began)
+        ended.duration = time.monotonic() - began
+        return ended
 
     def _exchange(self, lease: Lease) -> Ended:
         spec = unseal(lease.spec)

@@ -6,14 +6,15 @@ import io
 import json
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
 
-from poussetaches.api.app import make_app, status_of
+from poussetaches.api.app import make_app
+from poussetaches.api.direct import refusal
 from poussetaches.api.health import Health
 from poussetaches.channel.messages import Pulse
 from poussetaches.errors import (
@@ -38,9 +39,9 @@ class Gateway:
         self.error: PousseTachesError | None = None
         self.tasks: list[TaskView] = []
 
-    def push(self, request: PushRequest) -> str:
-        self._note("push", request)
-        return request.id
+    def push(self, requests: Sequence[PushRequest]) -> list[str]:
+        self._note("push", *requests)
+        return [request.id for request in requests]
 
     def status(self) -> dict[str, Any]:
         self._note("status")
@@ -273,7 +274,7 @@ def test_a_full_disk_is_503_with_retry_after(ask: Ask, gateway: Gateway) -> None
     ],
 )
 def test_every_error_has_its_status(error: PousseTachesError, status: int) -> None:
-    assert status_of(error) == status
+    assert refusal(error).status == status
 
 
 def test_a_bug_of_ours_is_a_500_in_json_too(

@@ -35,6 +35,7 @@ from poussetaches.errors import (
     StoreFull,
     Unavailable,
 )
+from poussetaches.model.decisions import Submission
 from poussetaches.model.task import Terms
 
 #: Seconds; only a broken channel comes near.
@@ -181,10 +182,11 @@ def test_a_child_is_ready_and_gives_signs_of_life(
 def test_a_push_is_a_question_with_an_answer(ends: tuple[Channel, Supervisor]) -> None:
     channel, supervisor = ends
     begin(channel, supervisor)
-    asking = gevent.spawn(channel.push, "a", b"spec", 1.5, "@daily", Terms(3))
-    assert supervisor.hear() == [Push(1, "a", b"spec", 1.5, "@daily", Terms(3))]
-    supervisor.say(Reply(1, "a"))
-    assert asking.get() == "a"
+    submissions = [Submission("a", b"spec", 1.5, "@daily", Terms(3))]
+    asking = gevent.spawn(channel.push, submissions)
+    assert supervisor.hear() == [Push(1, submissions)]
+    supervisor.say(Reply(1, ["a"]))
+    assert asking.get() == ["a"]
 
 
 def test_a_call_is_a_question_with_an_answer(ends: tuple[Channel, Supervisor]) -> None:
@@ -217,7 +219,7 @@ def test_what_is_said_at_the_same_moment_shares_a_frame(
     channel, supervisor = ends
     begin(channel, supervisor)
     for number in range(20):
-        gevent.spawn(channel.push, f"t{number}", b"", 0.0, "")
+        gevent.spawn(channel.push, [Submission(f"t{number}", b"")])
     gevent.spawn(channel.call, "status")
     data = supervisor.sock.recv(1_000_000)
     (length,) = frames.LENGTH.unpack_from(data)
@@ -351,7 +353,8 @@ def test_what_a_held_up_supervisor_does_not_take_is_bounded(
     begin(channel, supervisor)
     asking = []
     for number in range(6):
-        asking.append(gevent.spawn(channel.push, f"t{number}", bytes(1_000_000), 0, ""))
+        large = [Submission(f"t{number}", bytes(1_000_000))]
+        asking.append(gevent.spawn(channel.push, large))
         gevent.sleep(0)
         gevent.sleep(0)
     # The first is being sent, some wait, and there is no room for more.
@@ -363,14 +366,14 @@ def test_what_a_held_up_supervisor_does_not_take_is_bounded(
     accepted = 6 - len(refused)
     for push in supervisor.hear_until(accepted):
         assert isinstance(push, Push)
-        supervisor.say(Reply(push.number, push.id))
+        supervisor.say(Reply(push.number, [one.id for one in push.submissions]))
     gevent.joinall(asking)
     assert [one.value for one in asking].count(None) == len(refused)
-    after = gevent.spawn(channel.push, "last", b"", 0.0, "")
+    after = gevent.spawn(channel.push, [Submission("last", b"")])
     [push] = supervisor.hear()
     assert isinstance(push, Push)
-    supervisor.say(Reply(push.number, "last"))
-    assert after.get() == "last"
+    supervisor.say(Reply(push.number, ["last"]))
+    assert after.get() == ["last"]
 
 
 def test_a_question_that_cannot_be_sent_is_the_trouble_of_who_asks(
@@ -381,7 +384,7 @@ def test_a_question_that_cannot_be_sent_is_the_trouble_of_who_asks(
     begin(channel, supervisor)
     monkeypatch.setattr(frames, "MAX_FRAME", 10_000)
     with pytest.raises(ChannelError, match="too long"):
-        channel.push("a", bytes(10_001), 0.0, "")
+        channel.push([Submission("a", bytes(10_001))])
     with pytest.raises(OverflowError):
         channel.call("page", limit=2**64)
     assert not channel._calls
@@ -434,7 +437,7 @@ def test_who_waits_for_an_answer_learns_that_there_will_be_none(
         with pytest.raises(Unavailable, match="gone"):
             one.get()
     with pytest.raises(Unavailable, match="gone"):
-        channel.push("a", b"", 0.0, "")
+        channel.push([Submission("a", b"")])
     assert not channel._calls
 
 

@@ -353,11 +353,11 @@ def test_a_death_is_a_warning_that_names_the_task(
 
 def test_a_key_is_one_task_also_after_a_crash(house: House) -> None:
     terms = Terms(key="order 7")
-    assert house.keeper.push(Submission("a", b"spec", terms=terms)) == "a"
-    assert house.keeper.push(Submission("b", b"other", terms=terms)) == "a"
+    assert house.keeper.push(Submission("a", b"spec", terms=terms)) == ["a"]
+    assert house.keeper.push(Submission("b", b"other", terms=terms)) == ["a"]
     house.keeper.commit()
     house.crash()
-    assert house.keeper.push(Submission("c", b"spec", terms=terms)) == "a"
+    assert house.keeper.push(Submission("c", b"spec", terms=terms)) == ["a"]
     assert list(house.queue.tasks) == ["a"]
 
 
@@ -369,19 +369,19 @@ def test_a_full_queue_refuses_what_is_new_and_knows_what_it_has(house: House) ->
     with pytest.raises(QueueFull, match="max_tasks") as caught:
         house.keeper.push(Submission("b", b"spec"))
     assert caught.value.retry_after > 0
-    assert house.keeper.push(Submission("c", b"spec", terms=terms)) == "a"
+    assert house.keeper.push(Submission("c", b"spec", terms=terms)) == ["a"]
     task = house.keeper.lease()
     assert task is not None
     house.keeper.conclude(task, Outcome(True, 200, b""))
-    assert house.keeper.push(Submission("b", b"spec")) == "b"
+    assert house.keeper.push(Submission("b", b"spec")) == ["b"]
 
 
 def test_a_known_schedule_is_no_news_to_a_full_queue(house: House) -> None:
     house.bounds = Bounds(max_tasks=1)
     house.start_again()
     schedule = Submission("s", b"spec", schedule="@hourly")
-    assert house.keeper.push(schedule) == "s"
-    assert house.keeper.push(schedule) == "s"
+    assert house.keeper.push(schedule) == ["s"]
+    assert house.keeper.push(schedule) == ["s"]
 
 
 def test_dead_letters_are_let_go_and_that_survives(

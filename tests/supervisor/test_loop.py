@@ -14,7 +14,7 @@ import pytest
 from poussetaches.channel.messages import Push
 from poussetaches.channel.server import Peer
 from poussetaches.config import Config
-from poussetaches.model.decisions import Outcome
+from poussetaches.model.decisions import Outcome, Submission
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
@@ -81,7 +81,7 @@ def supervisor(tmp_path: Path, api: Api) -> Iterator[Supervisor]:
 
 
 def push(supervisor: Supervisor, api: Api) -> None:
-    supervisor._handlers.handle(api.child, Push(1, "a" * 32, b"spec", 0.0, ""))
+    supervisor._handlers.handle(api.child, Push(1, [Submission("a" * 32, b"spec")]))
 
 
 def test_an_answer_is_sent_after_the_commit(supervisor: Supervisor, api: Api) -> None:
