@@ -48,23 +48,36 @@ class Peer:
         """
         self._packed.append(pack(message))
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether ``flush`` has something to send."""
+        return bool(self._packed or self._unsent)
+
     def flush(self) -> bool:
         """Send what can be sent; False if something remains for when there is room.
 
         Raises ChannelError if the child is gone.
         """
         if self._packed:
-            self._unsent += join_frames(self._packed)
+            data = join_frames(self._packed)
             self._packed.clear()
+            if not self._unsent:
+                data = data[self._send(data) :]
+            self._unsent += data
         while self._unsent:
-            try:
-                sent = self._sock.send(self._unsent)
-            except BlockingIOError:
+            sent = self._send(self._unsent)
+            if not sent:
                 return False
-            except OSError as error:
-                raise ChannelError(f"the channel broke: {error.strerror}") from error
             del self._unsent[:sent]
         return True
+
+    def _send(self, data: bytes | bytearray) -> int:
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise ChannelError(f"the channel broke: {error.strerror}") from error
 
     def close(self) -> None:
         """Hang up."""

@@ -2,6 +2,10 @@
 
 One tick: take what arrived, lease what is due, commit once, send. Then sleep until
 exactly the next due moment or the next byte. There is no polling anywhere.
+
+What is not about tasks (children, the clock, dumps ...) are chores. They are done when
+they are due, and in a loop that turns for other reasons at most twenty times a second:
+under load, to look after them in every tick takes as long as the tasks do.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ log = logging.getLogger(__name__)
 STOP_TIMEOUT = 5.0
 #: How long what nobody waits for may stay unsynced, with durability "always", seconds.
 LAZINESS = 0.05
+#: How long chores may rest in a loop that turns for other reasons, seconds.
+REST = 0.05
 NEVER = float("inf")
 
 
@@ -66,6 +72,8 @@ class Supervisor:
         self._given_up = False
         #: When the present step of ending is over, whatever is left; monotonic seconds.
         self._patience = NEVER
+        #: When there are chores next, and when they were done last; monotonic seconds.
+        self._chores_at = self._chores_done_at = -NEVER
         self._sync_at = NEVER
         self._sync_interval = (
             LAZINESS if config.durability == "always" else config.sync_interval
@@ -108,44 +116,58 @@ class Supervisor:
     # --- one tick ---------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
-        self._watchdog.at("children")
+        self._chores_at = min(self._chores_at, self._chores_done_at + REST)
+        has_chores = self._chores_at <= now
+        if has_chores:
+            self._watchdog.at("chores")
+            self._do_chores(now)
+        self._end_if_due(now)
+        self._watchdog.at("leases")
+        self._dispatch.lease(now)
+        self._handlers.send_pulses(now)
+        self._watchdog.at("commit")
+        self._keeper.commit()
+        # Nothing is sent anywhere but here: what was decided is on disk now.
+        for child in self._children:
+            if child.peer.has_unsent:
+                self._flush(child)
+        self._sync(now)
+        if has_chores:
+            self._do_chores_between_commits(now)
+
+    def _do_chores(self, now: float) -> None:
         self._keeper.watch_clock()
         for child in self._children.silent(now):
             self._part_with(child, child.fault or "it was silent")
         for child in self._children.reap(now):
             self._bury(child)
-        self._end_if_due(now)
         if not self._stopping:
             self._fill(now)
-        self._watchdog.at("leases")
         self._keeper.hand_back_orphans()
-        self._dispatch.lease(now)
-        self._handlers.send_pulses(now)
         self._keeper.forget()
-        self._watchdog.at("commit")
-        self._keeper.commit()
-        self._watchdog.at("answers")
-        # Nothing is sent anywhere but here: what was decided is on disk now.
-        for child in self._children:
-            self._flush(child)
-        self._watchdog.at("sync")
-        self._sync(now)
+
+    def _do_chores_between_commits(self, now: float) -> None:
         if self._dumper.due_at() <= now and not self._dispatch.draining:
             self._watchdog.at("dump")
             self._dumper.begin(now)
         self._keepalive.beat(now)
-
-    def _due_at(self, now: float) -> float:
-        """When the next thing is due, monotonic; infinity: only a byte can bring it."""
-        return min(
-            self._dispatch.due_at(now),
+        self._chores_done_at = now
+        self._chores_at = min(
             now + self._keeper.hand_back_in(),
             now + self._keeper.forget_in(),
             self._children.next_deadline() if not self._stopping else NEVER,
             self._dumper.due_at() if not self._dispatch.draining else NEVER,
-            self._sync_at,
-            self._patience,
             self._keepalive.due_at,
+        )
+
+    def _have_chores_done(self) -> None:
+        """Something happened that must not wait until chores are due."""
+        self._chores_at = -NEVER
+
+    def _due_at(self, now: float) -> float:
+        """When the next thing is due, monotonic; infinity: only a byte can bring it."""
+        return min(
+            self._dispatch.due_at(now), self._chores_at, self._sync_at, self._patience
         )
 
     def _sync(self, now: float) -> None:
@@ -156,6 +178,7 @@ class Supervisor:
         if self._sync_at == NEVER:
             self._sync_at = now + self._sync_interval
         elif self._sync_at <= now:
+            self._watchdog.at("sync")
             store.sync()
             self._sync_at = NEVER
 
@@ -191,6 +214,7 @@ class Supervisor:
         self._selector.unregister(child.peer)
         self._children.part_with(child)
         child.fault = fault
+        self._have_chores_done()
         # Whether any worker is left is news that does not wait for a heartbeat.
         self._handlers.owe_pulses(self._children)
 
@@ -223,6 +247,7 @@ class Supervisor:
 
     def _begin_service(self) -> None:
         self._stats.started = True
+        self._have_chores_done()
         self._handlers.owe_pulses(self._children)
         queue = self._keeper.queue
         log.info(
@@ -246,6 +271,7 @@ class Supervisor:
     # --- ending -----------------------------------------------------------------------
 
     def _heed_signals(self) -> None:
+        self._have_chores_done()
         for number in self._signals.arrived():
             if number == signal.SIGCHLD:
                 # Other children are missed when their channel ends.

@@ -124,6 +124,9 @@ class House:
 
     silent = reap = fill
 
+    def next_deadline(self) -> float:
+        return math.inf
+
     def part_with(self, child: Child) -> None:
         self.living = [one for one in self.living if one is not child]
         child.peer.close()

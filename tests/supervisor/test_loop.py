@@ -20,7 +20,7 @@ from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock
 from poussetaches.supervisor.keeper import Keeper
-from poussetaches.supervisor.loop import LAZINESS, Supervisor
+from poussetaches.supervisor.loop import LAZINESS, NEVER, REST, Supervisor
 from poussetaches.supervisor.systemd import Keepalive
 from tests.supervisor.test_keeper import POLICY
 
@@ -33,6 +33,8 @@ class Api:
     def __init__(self) -> None:
         ours, self.theirs = socket.socketpair()
         self.theirs.setblocking(False)
+        #: When it was looked whether they give signs of life.
+        self.looked_at: list[float] = []
         self.child = Child("api", 1, NOTHING, Peer(ours), 0.0, 0.0, ready=True)
 
     def __iter__(self) -> Iterator[Child]:
@@ -44,7 +46,11 @@ class Api:
     def fill(self, now: float) -> list[Child]:
         return []
 
-    silent = reap = fill
+    def silent(self, now: float) -> list[Child]:
+        self.looked_at.append(now)
+        return []
+
+    reap = fill
 
     def next_deadline(self) -> float:
         return float("inf")
@@ -111,6 +117,21 @@ def test_the_end_of_an_attempt_is_on_disk_soon_though_nothing_follows(
     assert supervisor._due_at(2.1) > 2.1 + LAZINESS
 
 
+def test_chores_rest_while_the_loop_turns_for_tasks(
+    supervisor: Supervisor, api: Api
+) -> None:
+    """But not for long, also if nothing follows, and not if something happened."""
+    for moment in (1.0, 1.0 + REST / 2, 1.0 + REST * 0.9):
+        supervisor._tick(moment)
+    assert api.looked_at == [1.0]
+    assert supervisor._due_at(1.05) == 1.0 + REST
+    supervisor._tick(1.0 + REST)
+    supervisor._have_chores_done()
+    supervisor._tick(1.0 + REST * 1.1)
+    assert api.looked_at == [1.0, 1.0 + REST, 1.0 + REST * 1.1]
+    assert supervisor._due_at(1.1) == NEVER
+
+
 @pytest.mark.parametrize("stopping", [False, True])
 def test_an_answer_is_never_sent_if_the_commit_fails(
     supervisor: Supervisor, api: Api, monkeypatch: pytest.MonkeyPatch, stopping: bool
@@ -142,6 +163,7 @@ def test_each_turn_may_tell_systemd_that_it_turns(
     monkeypatch.delenv("WATCHDOG_PID", raising=False)
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "systemd"))
     supervisor._keepalive = Keepalive(now)
+    supervisor._tick(now)
     assert supervisor._due_at(now) == now + 1.0
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "systemd"))
