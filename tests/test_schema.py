@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from poussetaches import schema
 from poussetaches.errors import InvalidInput
 from poussetaches.model.rules import Rules
+from poussetaches.model.schedule import schedule_id
 from poussetaches.model.task import Spec
 from poussetaches.schema import PushRequest, TaskView
 
@@ -165,6 +166,110 @@ def view(**given: Any) -> TaskView:
         "state": "waiting",
     }
     return TaskView(**{**values, **given})
+
+
+# --- batches ------------------------------------------------------------------------
+
+
+def batch(body: bytes, *, lines: bool = False) -> list[PushRequest]:
+    return list(schema.parse_batch(body, RULES, 1000, lines=lines))
+
+
+def array(*pushes: Any) -> bytes:
+    return json.dumps(pushes).encode()
+
+
+def in_lines(*pushes: Any) -> bytes:
+    return b"\n".join(json.dumps(push).encode() for push in pushes)
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_a_batch_is_many_pushes_in_order(lines: bool) -> None:
+    write = in_lines if lines else array
+    given = [
+        {"url": URL, "payload": base64.b64encode(b"%d" % n).decode(), "delay": n}
+        for n in range(100)
+    ]
+    given[7] = {"URL": URL, "schedule": "@daily"}
+    requests = batch(write(*given), lines=lines)
+    payloads = [request.spec.payload for request in requests]
+    assert payloads == [None if n == 7 else b"%d" % n for n in range(100)]
+    assert [request.delay for request in requests] == [
+        0.0 if n == 7 else n * 60.0 for n in range(100)
+    ]
+    assert len({request.id for request in requests}) == 100
+    assert {len(request.id) for request in requests} == {32, 40}
+    assert requests[7].id == schedule_id(URL, None, "@daily")
+
+
+def test_a_batch_in_lines_may_have_blank_ones() -> None:
+    body = b'{"url":"http://a/"}\n\n  {"url":"http://b/"}\r\n'
+    assert [one.spec.url for one in batch(body, lines=True)] == [
+        "http://a/",
+        "http://b/",
+    ]
+
+
+GOOD = {"url": URL}
+
+
+@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        ({"url": "ftp://a/"}, "url"),
+        ({"url": 1}, "url"),
+        ({"url": URL, "colour": "red"}, "colour"),
+        ({"url": URL, "payload": "?"}, "payload"),
+        ({"url": URL, "payload": [1, 256]}, "payload"),
+        ({"url": URL, "payload": "A" * 2000}, "payload"),
+        ({"url": URL, "schedule": "never"}, "schedule"),
+        ({"url": URL, "delay": 1, "countdown": 1}, "countdown"),
+        ({}, "url"),
+    ],
+)
+def test_the_bad_element_is_named(lines: bool, bad: Any, field: str) -> None:
+    write = in_lines if lines else array
+    with pytest.raises(InvalidInput) as caught:
+        batch(write(GOOD, GOOD, bad, GOOD), lines=lines)
+    assert caught.value.field == f"[2].{field}"
+    assert caught.value.message.startswith("Element 2: ")
+    # In the words, and by the class, of a single push.
+    with pytest.raises(InvalidInput) as alone:
+        schema.parse_push(json.dumps(bad).encode(), RULES, 1000)
+    assert caught.value.message == f"Element 2: {alone.value.message}"
+    assert type(caught.value) is type(alone.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "lines", "words"),
+    [
+        (b"[]", False, "at least one"),
+        (b"", True, "at least one"),
+        (b"\n\n", True, "at least one"),
+        (b"{}", False, "must be a JSON array"),
+        (b"7", False, "must be a JSON array"),
+        (b"", False, "not valid JSON"),
+        (b'[{"url":"http://a/"}', False, "not valid JSON"),
+        (b'{"url":"http://a/"}\n{"url"', True, "not valid JSON"),
+        (b"[7]", False, "Element 0: It must be a JSON object"),
+        (b'{"url":"http://a/"}\n7', True, "Element 1: It must be a JSON object"),
+        (b"[" * 100_000, False, "nested too deeply|not valid JSON|Element 0"),
+        (array(*[GOOD] * 10_001), False, "at most 10000"),
+    ],
+)
+def test_what_is_no_batch_is_refused(body: bytes, lines: bool, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        batch(body, lines=lines)
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_no_batch_brings_anything_but_a_refusal(body: bytes, lines: bool) -> None:
+    with pytest.raises(InvalidInput):
+        batch(body, lines=lines)
+
+
+# --- listing ------------------------------------------------------------------------
 
 
 def test_a_new_task_is_listed_as_the_ancestor_does() -> None:

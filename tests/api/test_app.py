@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
 
 from poussetaches.api.app import make_app
-from poussetaches.api.direct import refusal
+from poussetaches.api.direct import Direct, refusal
 from poussetaches.api.health import Health
 from poussetaches.channel.messages import Pulse
 from poussetaches.errors import (
@@ -27,6 +28,9 @@ from poussetaches.errors import (
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import Spec
 from poussetaches.schema import PushRequest, TaskView
+
+#: Of a task.
+ID = re.compile(rb"[0-9a-f]{32}")
 
 
 class Gateway:
@@ -101,8 +105,11 @@ def vitals() -> Health:
 def ask(gateway: Gateway, vitals: Health) -> Iterator[Ask]:
     app = validator(make_app(gateway, vitals))  # type: ignore[arg-type]
 
-    def ask(method: str, path: str, body: bytes = b"", query: str = "") -> Answer:
+    def ask(
+        method: str, path: str, body: bytes = b"", query: str = "", type: str = ""
+    ) -> Answer:
         environ: dict[str, Any] = {
+            "CONTENT_TYPE": type,
             "REQUEST_METHOD": method,
             "SCRIPT_NAME": "",
             "PATH_INFO": path,
@@ -135,6 +142,58 @@ def test_a_push_is_created_with_its_id_in_the_header(
     [(_, request)] = gateway.asked
     assert request.spec == Spec("http://a/", b"lol", 200)
     assert answer.headers["poussetaches-task-id"] == request.id
+
+
+def test_a_batch_is_created_with_its_ids_in_order(ask: Ask, gateway: Gateway) -> None:
+    answer = ask("POST", "/batch", b'[{"url": "http://a/"}, {"url": "http://b/"}]')
+    assert answer.status == 201
+    [(_, first, second)] = gateway.asked
+    assert answer.json == {"ids": [first.id, second.id]}
+    assert (first.spec.url, second.spec.url) == ("http://a/", "http://b/")
+
+
+def test_a_batch_of_lines_says_so_by_its_type(ask: Ask, gateway: Gateway) -> None:
+    body = b'{"url": "http://a/"}\n{"url": "http://b/"}\n'
+    lines = "application/x-ndjson; charset=utf-8"
+    assert ask("POST", "/batch", body, type=lines).status == 201
+    assert len(gateway.asked[0]) == 3
+    assert ask("POST", "/batch", body).status == 400
+
+
+def test_a_bad_element_is_named_and_nothing_is_pushed(
+    ask: Ask, gateway: Gateway
+) -> None:
+    answer = ask("POST", "/batch", b'[{"url": "http://a/"}, {"url": "b"}]')
+    assert answer.status == 400
+    assert answer.json["error"]["field"] == "[1].url"
+    assert not gateway.asked
+
+
+@pytest.mark.parametrize("path", ["/", "/batch"])
+def test_a_push_is_the_same_with_and_without_bottle(
+    gateway: Gateway, path: str
+) -> None:
+    """Only quicker without."""
+    entrance = make_app(cast(Any, gateway), Health(10.0, 0.0))
+    assert isinstance(entrance, Direct)
+    body = b'[{"url": "http://a/", "key": "k"}]'
+    for given in (body if path == "/batch" else body[1:-1], b"{", b""):
+        told = [called(app, path, given) for app in (entrance, entrance._app)]
+        assert told[0] == told[1]
+
+
+def called(app: Any, path: str, body: bytes) -> tuple[str, bytes]:
+    """Status and body, with ids made equal."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": path,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    setup_testing_defaults(environ)
+    statuses: list[str] = []
+    answer = b"".join(app(environ, lambda status, *_: statuses.append(status)))
+    return statuses[0], ID.sub(b"id", answer)
 
 
 @pytest.mark.parametrize("which", ["waiting", "success", "dead", "cron"])
