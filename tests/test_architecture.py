@@ -51,7 +51,7 @@ MAY_IMPORT = {
     # What applications import: no server code.
     "client": "schema model errors",
     "cli": "supervisor store store.interchange store.adoption schema client model"
-    " config setting log title errors",
+    " config setting log title lifeline errors",
     "__main__": "cli",
 }
 

@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 import click
 
 from poussetaches.cli.demo_application import Application
-from poussetaches.cli.demo_inbox import Inbox, Interrupted
 from poussetaches.cli.demo_narrator import Narrator
 from poussetaches.cli.demo_service import PORT, DemoService, choose_port
+from poussetaches.cli.demo_stories import Delivery
+from poussetaches.cli.inbox import Inbox, Interrupted
 
 #: The exit status of a demo that was ended early, as shells have it for Ctrl-C.
 INTERRUPTED = 130
@@ -34,7 +35,7 @@ def demo(once: bool, port: int | None) -> None:
     if port is None and chosen != PORT:
         click.echo(f"Port {PORT} is taken, so this service gets {chosen}.")
     auth_key = secrets.token_urlsafe()
-    inbox = Inbox()
+    inbox = Inbox[Delivery]()
     complete = False
     with inbox.taking_signals():
         try:

@@ -12,8 +12,6 @@ from typing import Any
 import click
 
 from poussetaches.cli.demo_application import Application
-from poussetaches.cli.demo_inbox import Inbox
-from poussetaches.cli.demo_service import DemoService
 from poussetaches.cli.demo_stories import (
     LISTS,
     STORIES,
@@ -22,17 +20,16 @@ from poussetaches.cli.demo_stories import (
     Pushed,
     faults,
 )
+from poussetaches.cli.inbox import Inbox
+from poussetaches.cli.own_service import PAUSE, OwnService
 from poussetaches.cli.service import Service
-from poussetaches.errors import PousseTachesError, StartupError
+from poussetaches.errors import PousseTachesError
 
-#: How long the service may take to start, and all stories together, seconds. They take
-#: one and eight where the machine has nothing else to do.
-START_TIMEOUT = 30.0
+#: How long all stories together may take, seconds. They take eight where the machine
+#: has nothing else to do.
 STORIES_TIMEOUT = 60.0
 #: How long the service may take to note what an attempt brought, seconds.
 OUTCOME_TIMEOUT = 5.0
-#: Between two questions to the service, seconds.
-PAUSE = 0.02
 #: Lines of the service's log that are shown when something went wrong.
 LOG_LINES = 20
 
@@ -41,7 +38,7 @@ class Narrator:
     """Every method raises Interrupted, and PousseTachesError if the service fails."""
 
     def __init__(
-        self, inbox: Inbox, service: DemoService, application: Application
+        self, inbox: Inbox[Delivery], service: OwnService, application: Application
     ) -> None:
         self._inbox = inbox
         self._process = service
@@ -54,13 +51,7 @@ class Narrator:
 
     def begin(self) -> None:
         """Wait for the service."""
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._process.is_ready():
-            if time.monotonic() > deadline:
-                raise StartupError(
-                    f"the service does not answer: {self._process.log_tail(1)}"
-                )
-            self._inbox.next(PAUSE)
+        self._process.wait_until_ready(1, self._inbox.next)
         click.echo(f"service      {self._url}")
         click.echo(f"its log      {self._process.log_path}")
         click.echo(f"application  {self._application_url}\n")

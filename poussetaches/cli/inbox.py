@@ -1,4 +1,4 @@
-"""What the demo hears: deliveries, and that it is to end."""
+"""What a command that goes on for long hears: news, and that it is to end."""
 
 from __future__ import annotations
 
@@ -6,42 +6,43 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
 
-from poussetaches.cli.demo_stories import Delivery
-
-#: What ends the demo.
+#: What ends the command.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Item = TypeVar("Item")
 
 
 class Interrupted(Exception):
-    """Somebody wants the demo to end.
+    """Somebody wants the command to end.
 
     Raised by the inbox only, so never halfway through starting or stopping something.
     """
 
 
-class Inbox:
-    """Filled by the application's threads and by signal handlers."""
+class Inbox(Generic[Item]):
+    """Filled by threads of the command and by signal handlers."""
 
     def __init__(self) -> None:
         # Its put may be called in a handler that interrupts another put.
-        self._queue: SimpleQueue[Delivery | None] = SimpleQueue()
+        self._queue: SimpleQueue[Item | None] = SimpleQueue()
 
-    def put(self, delivery: Delivery) -> None:
-        self._queue.put(delivery)
+    def put(self, item: Item) -> None:
+        self._queue.put(item)
 
-    def next(self, timeout: float) -> Delivery | None:
-        """The next delivery, None if there is none within so many seconds.
+    def next(self, timeout: float) -> Item | None:
+        """The next item, None if there is none within so many seconds.
 
         Raises Interrupted.
         """
         try:
-            delivery = self._queue.get(timeout=timeout)
+            item = self._queue.get(timeout=timeout)
         except Empty:
             return None
-        if delivery is None:
+        if item is None:
             raise Interrupted
-        return delivery
+        return item
 
     @contextmanager
     def taking_signals(self) -> Iterator[None]:
