@@ -14,6 +14,7 @@ from pathlib import Path
 from poussetaches.cli.service import Service
 from poussetaches.errors import StartupError, Unavailable
 from poussetaches.lifeline import die_with_parent
+from poussetaches.supervisor.children import SAFE_PATH
 
 HOST = "127.0.0.1"
 #: How long the service may take to start, seconds. It takes one where the machine has
@@ -44,7 +45,7 @@ class OwnService:
     ) -> None:
         self.url = f"http://{HOST}:{port}"
         self.log_path = folder / "service.log"
-        self._command = [sys.executable, "-m", "poussetaches", "serve"]
+        self._command = [sys.executable, *SAFE_PATH, "-m", "poussetaches", "serve"]
         given = {"bind": f"{HOST}:{port}", "data_dir": str(folder / "data")}
         for name, value in (given | dict(settings)).items():
             self._command += ["--" + name.replace("_", "-"), value]
