@@ -30,7 +30,7 @@ INTERRUPTED = 130
 MOST_WORKERS = 8
 #: Tasks pushed for one setting at most, for each second that is measured: what a fast
 #: one does in most of that second, and pushed in about as much time.
-BACKLOG = 6000
+BACKLOG = 5000
 #: The part of the requests granted that one setting may take.
 SHARE = 10
 #: The longest that the built-in application may take to answer, seconds.
@@ -155,7 +155,7 @@ def tune(
         "durability": durability,
         "data_dir": str(place),
         "processors": _processors(),
-        "most": asdict(plan),
+        **asdict(plan),
     }
     with _reported(session, terms, json_path), inbox.taking_signals():
         try:

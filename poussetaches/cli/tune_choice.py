@@ -107,10 +107,12 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _grows_at_the_bound(points: Sequence[Point], best: Point, plan: Plan) -> bool:
+    """Whether more at once than was allowed might do more still."""
     rates = [*rates_of(points, best.setting.workers).values()]
-    if best.setting.concurrency * 2 <= plan.most_concurrency or len(rates) < 2:
+    if best.setting.at_once < max(point.setting.at_once for point in points):
         return False
-    return rates[-1] >= max(rates[:-1]) * GROWTH
+    at_bound = best.setting.concurrency * 2 > plan.most_concurrency
+    return at_bound and len(rates) > 1 and rates[-1] >= max(rates[:-1]) * GROWTH
 
 
 def milliseconds(seconds: float) -> str:

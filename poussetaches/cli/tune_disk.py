@@ -20,7 +20,7 @@ NO_DISK = 20e-6
 class SyncTimes(NamedTuple):
     """Seconds that a write and its fdatasync took."""
 
-    times: int
+    syncs: int
     median: float
     #: 99 % took no longer.
     p99: float

@@ -1,8 +1,8 @@
 """Which settings ``tune`` tries, one after the other. Pure.
 
-For each number of workers, concurrency is doubled until that gains nothing any more. A
-further worker starts where as many attempts at once are made as the fewer needed, so
-that no time goes into what is known to be slow.
+For each number of workers, concurrency is doubled until that gains nothing any more.
+Twice as many workers start with as many attempts at once, all together, as the fewer
+needed, so that no time goes into what is known to be slow.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 #: A rate has grown if it is higher by this factor: less may be chance.
-GROWTH = 1.05
+GROWTH = 1.1
 #: So many settings in a row without growth, and more of the same brings nothing.
 FLAT = 2
 #: This share of the best rate is as good as the best.
@@ -102,14 +102,14 @@ class Plan:
         if points[-1].is_failing:
             return None
         workers, concurrency = points[-1].setting
-        ladder = rates_of(points, workers)
-        if not has_flattened(ladder) and concurrency * 2 <= self.most_concurrency:
+        if not has_flattened(points) and concurrency * 2 <= self.most_concurrency:
             return Setting(workers, concurrency * 2)
         if workers * 2 > self.most_workers or self._more_workers_lose(points):
             return None
         return Setting(workers * 2, max(1, self._enough(points) // 2))
 
-    def _more_workers_lose(self, points: Sequence[Point]) -> bool:
+    @staticmethod
+    def _more_workers_lose(points: Sequence[Point]) -> bool:
         """Whether the last doubling of the workers has gained nothing."""
         workers = points[-1].setting.workers
         if workers == 1:
@@ -146,13 +146,14 @@ def rates_of(points: Sequence[Point], workers: int) -> dict[int, float]:
     }
 
 
-def has_flattened(ladder: dict[int, float]) -> bool:
-    """Whether the last FLAT rates were no better than those before."""
-    rates = [*ladder.values()]
-    if len(rates) <= FLAT:
+def has_flattened(points: Sequence[Point]) -> bool:
+    """Whether the last FLAT settings, of equally many workers, were no better than all
+    before."""
+    last = points[-FLAT:]
+    if len(points) <= FLAT or len({point.setting.workers for point in last}) > 1:
         return False
-    before = max(rates[:-FLAT])
-    return all(rate < before * GROWTH for rate in rates[-FLAT:])
+    before = max(point.rate for point in points[:-FLAT])
+    return all(point.rate < before * GROWTH for point in last)
 
 
 def _doublings(first: int, most: int) -> Iterator[int]:

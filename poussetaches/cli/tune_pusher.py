@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from poussetaches.cli.own_service import HOST
 from poussetaches.errors import Unavailable
 
-#: Connections, with one push at a time on each.
-CONNECTIONS = 8
+#: Connections, with one push at a time on each: the service syncs once for all that
+#: come at the same moment.
+CONNECTIONS = 32
 #: How long an answer may take, seconds.
 TIMEOUT = 10.0
 
@@ -26,13 +27,13 @@ END_OF_HEAD = b"\r\n\r\n"
 class Pushed(NamedTuple):
     """What became of it."""
 
-    times: int
+    tasks: int
     seconds: float
 
     @property
     def rate(self) -> float:
         """Pushes a second."""
-        return self.times / self.seconds if self.times else 0.0
+        return self.tasks / self.seconds if self.tasks else 0.0
 
 
 def push(

@@ -123,7 +123,7 @@ class Trials:
             self.pause(0)
 
         pushed = push(port, task, count, seconds=seconds, tell=tell)
-        self.allowance -= pushed.times
+        self.allowance -= pushed.tasks
         return pushed
 
     def _watch(self, control: Service, first: Look, name: str) -> Look:
