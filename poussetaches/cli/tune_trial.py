@@ -27,6 +27,8 @@ ATTEMPT_TIMEOUT = 10.0
 LOOKS = 20
 #: A backlog is pushed for no longer than this, in multiples of the time measured.
 PUSHING = 3.0
+#: What pushing is of a trial, for those who watch.
+HALF = 0.5
 #: How much faster a setting may be than the best one before it: twice, and something.
 LEAP = 2.2
 #: Tasks worth the trouble, at least.
@@ -62,7 +64,7 @@ class Trials:
         """How many single pushes the service takes with ``durability = always``."""
         with self._service(Setting(1, 1), "always") as (_, port):
             count = min(self.allowance, self.most_backlog)
-            return self._push(port, count, "pushing", self.seconds)
+            return self._push(port, count, "pushing", self.seconds, part=1.0)
 
     def measure(self, setting: Setting, best: float) -> Point | None:
         """Drain with a setting; None if nothing may be pushed any more.
@@ -75,7 +77,8 @@ class Trials:
             wanted = max(LEAST_BACKLOG, int(best * LEAP * self.seconds))
             missing = min(wanted, self.most_backlog) - control.get("/stats")["waiting"]
             if (count := min(missing, self.allowance)) > 0:
-                self._push(port, count, f"{name} pushing", PUSHING * self.seconds)
+                longest = PUSHING * self.seconds
+                self._push(port, count, f"{name} pushing", longest, part=HALF)
             first = Look.at(control)
             if not first.waiting:
                 return None
@@ -111,7 +114,10 @@ class Trials:
             service.wait_until_ready(setting.workers, self.pause)
             yield Service(service.url), port
 
-    def _push(self, port: int, count: int, name: str, seconds: float) -> Pushed:
+    def _push(
+        self, port: int, count: int, name: str, seconds: float, *, part: float
+    ) -> Pushed:
+        """``part``: of the whole that is told about, 0 to 1."""
         task = {
             "url": self.url,
             "payload": b64encode(self.payload).decode(),
@@ -119,7 +125,7 @@ class Trials:
         }
 
         def tell(accepted: int) -> None:
-            self.tell(f"{name} {accepted:,} of {count:,}", accepted / count)
+            self.tell(name, part * accepted / count)
             self.pause(0)
 
         pushed = push(port, task, count, seconds=seconds, tell=tell)
@@ -133,7 +139,8 @@ class Trials:
             self.pause(self.seconds / LOOKS)
             look = Look.at(control)
             passed = look.uptime - first.uptime
-            self.tell(f"{name} delivering", min(1.0, passed / self.seconds))
+            share = min(1.0, passed / self.seconds)
+            self.tell(f"{name} delivering", HALF + HALF * share)
             if not look.waiting and last is not first:
                 # Since then the workers may have had nothing to do.
                 return last
