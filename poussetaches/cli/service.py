@@ -56,6 +56,10 @@ class Service:
         except KeyError as error:
             raise self._stranger() from error
 
+    def push_batch(self, body: bytes) -> None:
+        """Push many tasks, as JSON."""
+        self._request("POST", "/batch", data=body)
+
     def tasks(self, which: str, limit: int | None) -> Iterator[dict[str, Any]]:
         """The tasks of a list, page by page, ``limit`` at most."""
         query: dict[str, Any] = {} if limit is None else {"limit": min(limit, 1000)}

@@ -29,8 +29,8 @@ INTERRUPTED = 130
 #: Worker processes that are worth trying, however many processors there are.
 MOST_WORKERS = 8
 #: Tasks pushed for one setting at most, for each second that is measured: what a fast
-#: one does in most of that second, and pushed in about as much time.
-BACKLOG = 5000
+#: one does in that second.
+BACKLOG = 20_000
 #: The part of the requests granted that one setting may take.
 SHARE = 10
 #: The longest that the built-in application may take to answer, seconds.

@@ -1,4 +1,4 @@
-"""Pushing a backlog for ``tune``, cheaply: the same processors do the pushing and what
+"""Single pushes for ``tune``, cheaply: the same processors do the pushing and what
 is measured."""
 
 from __future__ import annotations

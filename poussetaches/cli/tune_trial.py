@@ -7,6 +7,7 @@ tasks are pushed.
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,8 +26,8 @@ from poussetaches.cli.tune_pusher import Pushed, push
 ATTEMPT_TIMEOUT = 10.0
 #: Looks at the service during a trial: enough to see the end of the backlog in time.
 LOOKS = 20
-#: A backlog is pushed for no longer than this, in multiples of the time measured.
-PUSHING = 3.0
+#: Tasks pushed in one request.
+BATCH = 1000
 #: What pushing is of a trial, for those who watch.
 HALF = 0.5
 #: How much faster a setting may be than the best one before it: twice, and something.
@@ -64,7 +65,7 @@ class Trials:
         """How many single pushes the service takes with ``durability = always``."""
         with self._service(Setting(1, 1), "always") as (_, port):
             count = min(self.allowance, self.most_backlog)
-            return self._push(port, count, "pushing", self.seconds, part=1.0)
+            return self._push(port, count)
 
     def measure(self, setting: Setting, best: float) -> Point | None:
         """Drain with a setting; None if nothing may be pushed any more.
@@ -73,12 +74,11 @@ class Trials:
         """
         name = f"{setting}:"
         self.tell(f"{name} starting", 0.0)
-        with self._service(setting, self.durability) as (control, port):
+        with self._service(setting, self.durability) as (control, _):
             wanted = max(LEAST_BACKLOG, int(best * LEAP * self.seconds))
             missing = min(wanted, self.most_backlog) - control.get("/stats")["waiting"]
             if (count := min(missing, self.allowance)) > 0:
-                longest = PUSHING * self.seconds
-                self._push(port, count, f"{name} pushing", longest, part=HALF)
+                self._fill(control, count, name)
             first = Look.at(control)
             if not first.waiting:
                 return None
@@ -114,23 +114,32 @@ class Trials:
             service.wait_until_ready(setting.workers, self.pause)
             yield Service(service.url), port
 
-    def _push(
-        self, port: int, count: int, name: str, seconds: float, *, part: float
-    ) -> Pushed:
-        """``part``: of the whole that is told about, 0 to 1."""
-        task = {
+    def _push(self, port: int, count: int) -> Pushed:
+        def tell(accepted: int) -> None:
+            self.tell("pushing", accepted / count)
+            self.pause(0)
+
+        pushed = push(port, self._task(), count, seconds=self.seconds, tell=tell)
+        self.allowance -= pushed.tasks
+        return pushed
+
+    def _fill(self, control: Service, count: int, name: str) -> None:
+        """Have so many tasks more in the backlog."""
+        batch = json.dumps([self._task()] * BATCH).encode()
+        for left in range(count, 0, -BATCH):
+            if left < BATCH:
+                batch = json.dumps([self._task()] * left).encode()
+            control.push_batch(batch)
+            self.allowance -= min(left, BATCH)
+            self.tell(f"{name} pushing", HALF * (1 - left / count))
+            self.pause(0)
+
+    def _task(self) -> dict[str, Any]:
+        return {
             "url": self.url,
             "payload": b64encode(self.payload).decode(),
             "max_retries": 0,
         }
-
-        def tell(accepted: int) -> None:
-            self.tell(name, part * accepted / count)
-            self.pause(0)
-
-        pushed = push(port, task, count, seconds=seconds, tell=tell)
-        self.allowance -= pushed.tasks
-        return pushed
 
     def _watch(self, control: Service, first: Look, name: str) -> Look:
         """The last look while there is something to do, or when it is enough."""

@@ -379,7 +379,7 @@ def test_an_export_that_fails_leaves_no_file(data: Path, tmp_path: Path) -> None
     store.close()
     file = tmp_path / "export.jsonl"
     file.write_text("older")
-    with pytest.raises(Exception, match="not msgpack"):
+    with pytest.raises(Exception, match="not a sealed spec"):
         run("export", "-o", file, "--data-dir", data)
     assert file.read_text() == "older"
     assert [one.name for one in tmp_path.glob("export*")] == ["export.jsonl"]
