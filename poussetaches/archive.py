@@ -11,6 +11,7 @@ is. Fields may be added with a default; for anything else raise FORMAT and read 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -187,7 +188,7 @@ def read_line(line: bytes, rules: Rules) -> Head | Schedule | Task:
         rules.check(given.schedule)
     if isinstance(given, ScheduleLine):
         _check_deliverable(given)
-        terms = Terms(given.max_retries)
+        terms = Terms.of((given.max_retries, "", _origin(given.url)))
         return Schedule(given.id, given.schedule, spec, terms)
     if given.state in LIVE:
         _check_deliverable(given)
@@ -207,8 +208,16 @@ def read_line(line: bytes, rules: Rules) -> Head | Schedule | Task:
         given.last_run_at,
         given.error_status,
         given.error,
-        Terms(given.max_retries, given.key),
+        Terms.of((given.max_retries, given.key, _origin(given.url))),
     )
+
+
+@lru_cache(maxsize=4096)
+def _origin(url: str) -> str:
+    try:
+        return parse_target(url).origin_text
+    except InvalidInput:
+        return ""  # of a task that has ended: it may be whatever it is
 
 
 def _check_deliverable(given: ScheduleLine | TaskLine) -> None:

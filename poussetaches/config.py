@@ -57,7 +57,7 @@ class Config:
     )
     workers: int = setting("2", whole(1, 256), "Worker processes.")
     concurrency: int = setting(
-        "16", whole(1, 10_000), "Attempts that one worker makes at once."
+        "16", whole(1, 10_000), "Attempts at one target that a worker makes at once."
     )
     auth_key: str = setting(
         "", HEADER, "Secret sent to every target in Poussetaches-Auth-Key.", secret=True
@@ -139,6 +139,12 @@ class Config:
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
     #: Sentences about what was given and is ignored.
     warnings: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+
+    @property
+    def slots(self) -> int:
+        """Attempts that one worker makes at once, whatever the target: half of them
+        are for those that come beside the first (see ``model/turns.py``)."""
+        return 2 * self.concurrency
 
     @classmethod
     def load(

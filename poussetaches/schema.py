@@ -99,7 +99,11 @@ class TaskView(NamedTuple):
 
 _decoder = msgspec.json.Decoder(PushBody)
 _array_decoder = msgspec.json.Decoder(list[PushBody])
-_checked_target = lru_cache(maxsize=4096)(parse_target)
+
+
+@lru_cache(maxsize=4096)
+def _origin(url: str) -> str:
+    return parse_target(url).origin_text
 
 
 def parse_push(
@@ -143,7 +147,7 @@ def _push(
     given: PushBody, id: str, rules: Rules, max_payload: int | None
 ) -> PushRequest:
     """``id``: of the task, if it does not become a schedule."""
-    _checked_target(given.url)
+    origin = _origin(given.url)
     payload = _payload(given.payload)
     if payload is not None and max_payload is not None and len(payload) > max_payload:
         raise TooLarge(
@@ -155,7 +159,7 @@ def _push(
     if schedule:
         rules.check(schedule)
         id = schedule_id(given.url, payload, schedule)
-    terms = Terms(given.max_retries, _key(given.key, schedule))
+    terms = Terms(given.max_retries, _key(given.key, schedule), origin)
     return PushRequest(id, spec, delay, schedule, terms)
 
 

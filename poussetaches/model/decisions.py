@@ -119,11 +119,12 @@ def push_all(
     return Acceptance(ids, events)
 
 
-def lease(queue: TaskQueue, now: float) -> Leased | None:
-    """Begin the next attempt; None if nothing is due, or the queue is paused."""
+def lease(queue: TaskQueue, now: float, free: int) -> Leased | None:
+    """Begin the next attempt; None if nothing that may have one of the ``free`` slots
+    is due, or the queue is paused."""
     if queue.paused:
         return None
-    task = queue.next_waiting()
+    task = queue.turns.next(free)
     if task is None or task.eta > now:
         return None
     return Leased(task.id, now, task.attempts + 1)

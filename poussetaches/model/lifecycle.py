@@ -47,6 +47,9 @@ TRANSITIONS: Mapping[type[Event], Mapping[State | None, State]] = {
     Moved: {State.WAITING: State.WAITING},
 }
 
+#: The same to look up fast: a member of an enumeration is slow as a key.
+_STEPS = {kind: tuple(steps.items()) for kind, steps in TRANSITIONS.items()}
+
 
 def next_state(task: Task | None, event: Event) -> State:
     """The state in which ``event`` leaves ``task`` (None: there is no live one).
@@ -55,14 +58,16 @@ def next_state(task: Task | None, event: Event) -> State:
     another attempt than the task is at: a late result never changes a newer state.
     """
     state = None if task is None else task.state
-    try:
-        after = TRANSITIONS[type(event)][state]
-    except KeyError:
+    after = None
+    for before, following in _STEPS.get(type(event), ()):
+        if before is state:
+            after = following
+    if after is None:
         raise IllegalEvent(
             f"{type(event).__name__} does not fit a task that is "
             f"{'absent' if state is None else state.value}: {event!r:.200}"
-        ) from None
-    attempt = getattr(event, "attempt", None)
+        )
+    attempt = None if task is None else getattr(event, "attempt", None)
     if task is not None and attempt is not None:
         expected = task.attempts + (1 if isinstance(event, Leased) else 0)
         if attempt != expected:

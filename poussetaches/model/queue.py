@@ -12,11 +12,11 @@ part of the state, so that a restart continues the same timeline.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from poussetaches.errors import IllegalEvent
+from poussetaches.model.counts import Counts
 from poussetaches.model.events import (
     Cancelled,
     ClockStepped,
@@ -34,24 +34,16 @@ from poussetaches.model.events import (
     Succeeded,
     Unscheduled,
 )
+from poussetaches.model.kept import Kept
 from poussetaches.model.keys import EndedKey, Keys
 from poussetaches.model.lifecycle import next_state
+from poussetaches.model.line import Line
 from poussetaches.model.task import Schedule, State, Task, Terms
-from poussetaches.model.turns import Entry, Turns
+from poussetaches.model.turns import Turns
 
-#: What a task takes in memory beside its spec and its error, bytes: measured, a heap
-#: entry and a place in the lists included.
+#: What a task takes in memory beside its spec and its error, bytes: measured, with its
+#: places in the lists.
 TASK_SIZE = 500
-
-
-@dataclass(slots=True)
-class Counts:
-    """How many tasks took which way since the data directory was begun."""
-
-    accepted: int = 0
-    succeeded: int = 0
-    dead: int = 0
-    cancelled: int = 0
 
 
 class TaskQueue:
@@ -65,10 +57,14 @@ class TaskQueue:
         self.tasks: dict[str, Task] = {}
         #: Those of them that a worker holds.
         self.leased: dict[str, Task] = {}
+        #: Which of the others is next.
+        self.turns = Turns()
         self.schedules: dict[str, Schedule] = {}
-        #: The last that succeeded, and all dead ones: by id, in order of ending.
-        self.succeeded: OrderedDict[str, Task] = OrderedDict()
-        self.dead: dict[str, Task] = {}
+        #: The live task of each of them.
+        self.runs: Line[Task] = Line()
+        #: The last that succeeded, and all dead ones.
+        self.succeeded = Kept()
+        self.dead = Kept()
         self.keys = Keys(key_ttl)
         #: What the tasks take in memory, bytes: an estimate.
         self.size = 0
@@ -79,7 +75,6 @@ class TaskQueue:
         #: When the last event happened, on the timeline.
         self.latest = 0.0
         self.retain_succeeded = retain_succeeded
-        self._turns = Turns()
         self._mutators: dict[type[Event], Callable[..., None]] = {
             Pushed: self._pushed,
             Scheduled: self._scheduled,
@@ -109,14 +104,6 @@ class TaskQueue:
         """What tasks and keys take in memory, bytes: an estimate."""
         return self.size + self.keys.size
 
-    def next_waiting(self) -> Task | None:
-        """The waiting task whose turn is next, due or not; None if none waits."""
-        return self._turns.first()
-
-    def entries(self) -> list[Entry]:
-        """The heap, stale entries and all, for those who read and leave it so."""
-        return self._turns.entries()
-
     def difference(self) -> int:
         """0, always: what was accepted is waiting, in flight, or has ended."""
         ended = self.counts.succeeded + self.counts.dead + self.counts.cancelled
@@ -140,6 +127,8 @@ class TaskQueue:
             raise IllegalEvent(f"schedule {event.id} exists already")
         id, _, text, spec, terms = event
         self.schedules[id] = Schedule(id, text, spec, terms)
+        if id in self.tasks:
+            self.runs.add(self.tasks[id])
 
     def _recurred(self, event: Recurred) -> None:
         next_state(self.tasks.get(event.id), event)
@@ -152,6 +141,8 @@ class TaskQueue:
     def _unscheduled(self, event: Unscheduled) -> None:
         if self.schedules.pop(event.id, None) is None:
             raise IllegalEvent(f"there is no schedule {event.id} to drop")
+        if event.id in self.tasks:
+            self.runs.remove(self.tasks[event.id])
 
     def _leased(self, event: Leased) -> None:
         task = self.tasks.get(event.id)
@@ -160,54 +151,47 @@ class TaskQueue:
         task.state = state
         task.attempts = event.attempt
         self.leased[task.id] = task
-        self.next_waiting()  # so that also a replay drops its stale entry
+        self.turns.begin(task)
 
     def _succeeded(self, event: Succeeded) -> None:
         task = self._end(event)
         task.last_run_at = event.at
         self.counts.succeeded += 1
-        self._drop(self.succeeded.pop(task.id, None))
-        self.succeeded[task.id] = task
-        while len(self.succeeded) > self.retain_succeeded:
-            self._drop(self.succeeded.popitem(last=False)[1])
+        self._drop(self.succeeded.put(task))
+        for _ in range(len(self.succeeded) - self.retain_succeeded):
+            self._drop(self.succeeded.drop_oldest())
 
     def _failed(self, event: Failed) -> None:
         task = self.tasks.get(event.id)
         state = next_state(task, event)
         assert task is not None
         del self.leased[task.id]
+        self.turns.end(task)
         task.state = state
         self._note_failure(task, event)
-        task.eta = event.eta
-        self._turns.add(task)
+        self._wait(task, event.eta)
 
     def _died(self, event: Died) -> None:
         task = self._end(event)
         self._note_failure(task, event)
         self.counts.dead += 1
-        self._drop(self.dead.pop(task.id, None))
-        self.dead[task.id] = task
+        self._drop(self.dead.put(task))
 
     def _cancelled(self, event: Cancelled) -> None:
-        task = self._end(event)
-        self._drop(task)
-        # Its heap entry may stay for long, and must not keep the payload.
-        task.spec = b""
+        self._drop(self._end(event))
         self.counts.cancelled += 1
-        self._turns.drop_stale(self.tasks.values(), self.waiting)
 
     def _moved(self, event: Moved) -> None:
         task = self.tasks.get(event.id)
         next_state(task, event)
         assert task is not None
-        task.eta = event.eta
-        self._turns.add(task)
-        self._turns.drop_stale(self.tasks.values(), self.waiting)
+        self.turns.remove(task)
+        self._wait(task, event.eta)
 
     def _forgotten(self, event: Forgotten) -> None:
         if event.id not in self.dead:
             raise IllegalEvent(f"there is no dead letter {event.id} to forget")
-        self._drop(self.dead.pop(event.id))
+        self._drop(self.dead.drop(event.id))
 
     def _paused(self, event: Paused) -> None:
         self.paused = True
@@ -233,14 +217,31 @@ class TaskQueue:
         self.tasks[id] = task
         self.size += TASK_SIZE + len(spec)
         self.counts.accepted += 1
-        self._turns.add(task)
+        self.turns.add(task)
+        if id in self.schedules:
+            self.runs.add(task)
+
+    def _wait(self, task: Task, eta: float) -> None:
+        """A task that has lived for a while waits from now on, for ``eta``."""
+        is_run = task.id in self.schedules
+        if is_run:
+            self.runs.remove(task)
+        task.eta = eta
+        self.turns.add(task)
+        if is_run:
+            self.runs.add(task)
 
     def _end(self, event: Succeeded | Died | Cancelled) -> Task:
         task = self.tasks.get(event.id)
         state = next_state(task, event)
         assert task is not None
         del self.tasks[task.id]
-        self.leased.pop(task.id, None)
+        if self.leased.pop(task.id, None) is None:
+            self.turns.remove(task)
+        else:
+            self.turns.end(task)
+        if task.id in self.schedules:
+            self.runs.remove(task)
         task.state = state
         if task.terms.key:
             self.keys.end(task.terms.key, task.id, event.at)
@@ -279,8 +280,9 @@ class TaskQueue:
         self.tasks = {task.id: task for task in tasks}
         self.leased = {t.id: t for t in tasks if t.state is State.LEASED}
         self.schedules = {schedule.id: schedule for schedule in schedules}
-        self.succeeded = OrderedDict((task.id, task) for task in succeeded)
-        self.dead = {task.id: task for task in dead}
+        self.runs.load(self.tasks[id] for id in self.schedules if id in self.tasks)
+        self.succeeded.load(succeeded)
+        self.dead.load(dead)
         self.counts = Counts(*(getattr(counts, f.name) for f in fields(Counts)))
         self.paused = paused
         self.skew = skew
@@ -290,7 +292,7 @@ class TaskQueue:
         known = (*tasks, *succeeded, *dead)
         self.size = sum(map(_size, known))
         last_order = max((task.order for task in known), default=0)
-        self._turns.load(self.tasks.values(), last_order)
+        self.turns.load(tasks, last_order)
 
 
 def _size(task: Task) -> int:

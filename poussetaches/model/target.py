@@ -66,6 +66,12 @@ class Target:
     def origin(self) -> Origin:
         return (self.scheme, self.host, self.port)
 
+    @property
+    def origin_text(self) -> str:
+        """The same, as it stands in a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
 
 def parse_target(url: object) -> Target:
     """The target *url* names. Raises :class:`InvalidInput` with a sentence that says

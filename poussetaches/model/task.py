@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 #: The status of an attempt that brought no HTTP answer (the first ancestor's number).
@@ -37,17 +38,28 @@ class Terms(NamedTuple):
     max_retries: int | None = None
     #: By which a repeated push is recognised (see ``TaskQueue.keys``); "": by nothing.
     key: str = ""
+    #: Scheme, host and port of the target (``Target.origin_text``): what it waits in
+    #: line for (see ``Turns``). "": not known, as an older version has not said it.
+    origin: str = ""
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> Terms:
-        """From the fields, as an array has them. Those of most tasks are PLAIN itself:
-        a million tasks need no million of them."""
-        terms = cls(*values)
-        return PLAIN if terms == PLAIN else terms
+        """From the fields, as an array has them. The same ones for the same fields: a
+        million tasks need no million of them. Raises TypeError."""
+        fields = tuple(values)
+        if len(fields) > 1 and fields[1]:
+            return cls(*fields)  # nobody else has this key
+        return _shared(*fields)
+
+
+# By type, too: what is true must not become what is 1 because it came first.
+@lru_cache(maxsize=16_384, typed=True)
+def _shared(*fields: Any) -> Terms:
+    return Terms(*fields)
 
 
 #: Of a push that asks for nothing special.
-PLAIN = Terms()
+PLAIN = Terms.of(())
 
 
 class State(Enum):

@@ -1,62 +1,196 @@
-"""Turns: which of the waiting tasks comes next."""
+"""Turns: which of the waiting tasks comes next.
+
+Tasks wait in lanes, one per origin, because a target that hangs must not take all slots
+and hold up everybody else's tasks. The rule is that of the dynamic threshold (Choudhury
+and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998): a
+lane may begin another attempt while it has fewer in flight than there are free slots.
+One lane alone so gets half of all slots, the first that comes beside it half as many at
+once, and so on: whoever comes last still finds one. Among the lanes that may, the one
+whose first task is due first is next.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Iterable, Iterator
 
+from poussetaches.model.lane import Lane, Place
+from poussetaches.model.line import Line, Position, position
 from poussetaches.model.task import State, Task
 
-#: A heap entry: eta, order, task. It is stale when the task has moved on.
-Entry = tuple[float, int, Task]
-
-#: Below this many stale entries it is not worth making the heap anew.
-STALE_ENTRIES_ALLOWED = 1000
+#: Where a lane's part of a page begins, and the lane.
+Start = tuple[float, int, Lane]
 
 
 class Turns:
-    """A heap. A task that moves on leaves its entry behind, to be passed over later."""
+    """Every waiting task; and how many are in flight to each origin."""
 
     def __init__(self) -> None:
-        self._heap: list[Entry] = []
+        #: By origin; those only of which a task waits or is in flight.
+        self._lanes: dict[str, Lane] = {}
+        self._in_line: Line[Lane] = Line()
+        #: No more than there are attempts in flight.
+        self._aside: list[Lane] = []
+        #: When more slots than this are free, one of those aside may go on.
+        self._too_few = math.inf
         self._orders = 0
+
+    # --- whose turn it is -------------------------------------------------------------
+
+    def next(self, free: int) -> Task | None:
+        """Whose turn is next, due or not, while so many slots are free; None if nobody
+        may have one of them."""
+        if free <= 0:
+            return None
+        if free > self._too_few:
+            self._look_again(free)
+        while (lane := self._in_line.first()) is not None:
+            if lane.in_flight < free:
+                return lane.first()
+            self._in_line.remove(lane)
+            self._set_aside(lane)
+        return None
+
+    def first(self) -> Task | None:
+        """Whose turn is next, if it does not matter what is in flight."""
+        lane = min(self._heads(), key=position, default=None)
+        return None if lane is None else lane.first()
+
+    def _heads(self) -> list[Lane]:
+        first = self._in_line.first()
+        return self._aside if first is None else [first, *self._aside]
+
+    def _set_aside(self, lane: Lane) -> None:
+        lane.place = Place.ASIDE
+        self._aside.append(lane)
+        self._too_few = min(self._too_few, lane.in_flight)
+
+    def _look_again(self, free: int) -> None:
+        aside, self._aside = self._aside, []
+        self._too_few = math.inf
+        for lane in aside:
+            if lane.in_flight < free:
+                lane.place = Place.IN_LINE
+                self._in_line.add(lane)
+            else:
+                self._set_aside(lane)
+
+    # --- what happens -----------------------------------------------------------------
 
     def add(self, task: Task) -> None:
         """``task`` waits from now on, behind all others of the same eta."""
         self._orders += 1
         task.order = self._orders
-        heapq.heappush(self._heap, (task.eta, task.order, task))
+        origin = task.terms.origin
+        lane = self._lanes.get(origin)
+        if lane is None:
+            lane = self._lanes[origin] = Lane()
+        if lane.add(task):
+            self._settle(lane)
 
-    def first(self) -> Task | None:
-        """Whose turn is next, due or not; None if none waits."""
-        heap = self._heap
-        while heap:
-            _, order, task = heap[0]
-            if task.order == order and task.state is State.WAITING:
-                return task
-            heapq.heappop(heap)
-        return None
+    def begin(self, task: Task) -> None:
+        """``task``, which waited, is in flight."""
+        lane = self._lanes[task.terms.origin]
+        if lane.remove(task):
+            self._settle(lane)
+        lane.in_flight += 1
 
-    def entries(self) -> list[Entry]:
-        """The heap, stale entries and all, for those who read and leave it so."""
-        return self._heap
+    def end(self, task: Task) -> None:
+        """``task``, which was in flight, is so no more."""
+        lane = self._lanes[task.terms.origin]
+        lane.in_flight -= 1
+        if lane.place is Place.ASIDE:
+            self._too_few = min(self._too_few, lane.in_flight)
+        elif lane.in_flight == 0 and lane.place is Place.NOWHERE:
+            del self._lanes[task.terms.origin]
 
-    def drop_stale(self, tasks: Collection[Task], waiting: int) -> None:
-        """Make the heap anew if most of it is stale. ``waiting``: how many of the live
-        ``tasks`` wait."""
-        stale = len(self._heap) - waiting
-        if stale > STALE_ENTRIES_ALLOWED and stale > waiting:
-            self._rebuild(tasks)
+    def remove(self, task: Task) -> None:
+        """``task``, which waited, does so no more."""
+        lane = self._lanes[task.terms.origin]
+        if lane.remove(task):
+            self._settle(lane)
+        if lane.in_flight == 0 and lane.place is Place.NOWHERE:
+            del self._lanes[task.terms.origin]
 
     def load(self, tasks: Collection[Task], last_order: int) -> None:
         """Those of ``tasks`` that wait have the turns that their order says."""
         self._orders = last_order
-        self._rebuild(tasks)
+        waiting: dict[str, list[Task]] = {}
+        for task in tasks:
+            of_lane = waiting.setdefault(task.terms.origin, [])
+            if task.state is State.WAITING:
+                of_lane.append(task)
+        self._lanes = {origin: Lane() for origin in waiting}
+        for origin, lane in self._lanes.items():
+            lane.load(waiting[origin])
+            self._settle(lane)
+        for task in tasks:
+            if task.state is State.LEASED:
+                self._lanes[task.terms.origin].in_flight += 1
 
-    def _rebuild(self, tasks: Collection[Task]) -> None:
-        self._heap = [
-            (task.eta, task.order, task)
-            for task in tasks
-            if task.state is State.WAITING
-        ]
-        heapq.heapify(self._heap)
+    def _settle(self, lane: Lane) -> None:
+        """Another task than before, or none, is the first of ``lane``: it stands where
+        that says."""
+        first = lane.first()
+        if lane.place is Place.IN_LINE:
+            if first is not None and len(self._lanes) == 1:
+                lane.eta, lane.order = first.eta, first.order
+                return  # Alone it stands right wherever it stands.
+            self._in_line.remove(lane)
+        elif lane.place is Place.ASIDE and first is None:
+            self._aside.remove(lane)
+        if first is None:
+            lane.place = Place.NOWHERE
+            return
+        lane.eta, lane.order = first.eta, first.order
+        if lane.place is not Place.ASIDE:
+            lane.place = Place.IN_LINE
+            self._in_line.add(lane)
+
+    # --- the lists --------------------------------------------------------------------
+
+    def beyond(self, after: Position | None, most: int) -> Iterator[Task]:
+        """The first ``most`` (or more) that stand beyond ``after``, in order. Not to be
+        used any more once a turn has changed.
+
+        Cheap with few lanes, and on the first page: only those are looked into whose
+        turn comes.
+        """
+        begun: Iterable[Lane] = self._aside
+        if after is not None:
+            begun = [*begun, *self._in_line.until(after)]
+        starts = heapq.nsmallest(most, _starts(begun, after))
+        yet = self._in_line.beyond(after)
+        coming = heapq.merge(starts, ((lane.eta, lane.order, lane) for lane in yet))
+        return _in_turn(coming, after)
+
+
+def _starts(lanes: Iterable[Lane], after: Position | None) -> Iterator[Start]:
+    for lane in lanes:
+        first = lane.first() if after is None else lane.first_beyond(after)
+        if first is not None:
+            yield first.eta, first.order, lane
+
+
+def _in_turn(starts: Iterator[Start], after: Position | None) -> Iterator[Task]:
+    """The tasks beyond ``after`` of lanes that come in order of their first such."""
+    start = next(starts, None)
+    #: The next task of each lane that has begun, and what follows it there.
+    heads: list[tuple[float, int, Task, Iterator[Task]]] = []
+    while True:
+        while start is not None and (not heads or start[:2] < heads[0][:2]):
+            rest = start[2].beyond(after)
+            first = next(rest)
+            heapq.heappush(heads, (first.eta, first.order, first, rest))
+            start = next(starts, None)
+        if not heads:
+            return
+        _, _, task, rest = heads[0]
+        yield task
+        following = next(rest, None)
+        if following is None:
+            heapq.heappop(heads)
+        else:
+            where = (following.eta, following.order)
+            heapq.heapreplace(heads, (*where, following, rest))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -122,5 +122,5 @@ def _order(task: Task) -> int:
     return task.order
 
 
-def _joined(own: dict[str, Task], *others: Iterable[Task]) -> list[Task]:
+def _joined(own: Mapping[str, Task], *others: Iterable[Task]) -> list[Task]:
     return [*own.values(), *(task for some in others for task in some)]

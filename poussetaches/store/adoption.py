@@ -28,7 +28,7 @@ from poussetaches import archive
 from poussetaches.errors import InvalidInput, StoreError
 from poussetaches.model.rules import Rules
 from poussetaches.model.target import parse_target
-from poussetaches.model.task import Schedule, Spec, State, Task
+from poussetaches.model.task import Schedule, Spec, State, Task, Terms
 from poussetaches.schema import FIRST_STATUS, LAST_STATUS
 from poussetaches.store.addition import Addition
 from poussetaches.store.scan import Step
@@ -158,7 +158,8 @@ class _Surveyor:
         if task.id in ended:
             self._note("had ended already, so these are not waiting any more", task.id)
             return None
-        return replace(task, spec=self._sealed(task.id, spec))
+        sealed = self._sealed(task.id, spec)
+        return replace(task, spec=sealed, terms=_terms(spec))
 
     def _ended(self, task: Task, spec: Spec) -> Task:
         """Nothing is done with it any more, so it may be whatever it is."""
@@ -176,8 +177,10 @@ class _Surveyor:
         sealed = self._sealed(task.id, spec)
         if text != task.schedule:
             self._note(self._five_fields(task.schedule, text), task.id)
-        self._schedules.append(Schedule(task.id, text, sealed))
-        return replace(task, spec=sealed, schedule=text, slot=task.slot or task.eta)
+        terms = _terms(spec)
+        self._schedules.append(Schedule(task.id, text, sealed, terms))
+        slot = task.slot or task.eta
+        return replace(task, spec=sealed, schedule=text, slot=slot, terms=terms)
 
     def _sealed(self, id: str, spec: Spec) -> bytes:
         """The spec of a task that is to be delivered. Raises InvalidInput."""
@@ -233,6 +236,11 @@ def _lists(directory: str) -> Iterator[tuple[str, str]]:
         )
     for which in reversed(found):
         yield which, os.path.join(directory, which)
+
+
+def _terms(spec: Spec) -> Terms:
+    """Of a task that is to be delivered."""
+    return Terms.of((None, "", parse_target(spec.url).origin_text))
 
 
 def _expected(spec: Spec) -> int:

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from poussetaches.errors import StoreDamaged, StoreTooNew
-from poussetaches.model.queue import Counts, TaskQueue
+from poussetaches.model.counts import Counts
+from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format
 from poussetaches.store.blocks import BlockReader
 from poussetaches.store.files import (

@@ -1,11 +1,13 @@
 """Leases: which worker makes the next attempt, and what becomes of it.
 
 A worker is never given more than it has slots free, and the one with the most free
-slots comes first, so a slow worker holds nothing back.
+slots comes first, so a slow worker holds nothing back. How many of the slots a target
+may have is for the queue to say (see ``model/turns.py``).
 """
 
 from __future__ import annotations
 
+import heapq
 import logging
 
 from poussetaches.channel.messages import Ended, Lease
@@ -51,17 +53,22 @@ class Dispatch:
         """Attempts under way."""
         return sum(len(worker.holds) for worker in self._children)
 
+    @property
+    def free(self) -> int:
+        """Attempts that all workers together could begin now."""
+        return sum(worker.free for worker in self._children.workers())
+
     def lease(self, now: float) -> None:
         """Lease what is due while a worker is free. ``now``: monotonic."""
         if self.draining or now < self._resting_until:
             return
         workers = self._children.workers()
-        while workers:
-            worker = max(workers, key=lambda child: child.free)
-            if worker.free <= 0:
-                return
+        free = sum(worker.free for worker in workers)
+        #: Slots in use, less those there are, and whose: the least loaded first.
+        ranking: list[tuple[int, int]] = []
+        while free > 0:
             try:
-                task = self._keeper.lease()
+                task = self._keeper.lease(free)
             except StoreFull as error:
                 if not self._resting:
                     log.error("deliveries rest: %s", error)
@@ -73,6 +80,13 @@ class Dispatch:
             if self._resting:
                 self._resting = False
                 log.info("deliveries go on: there is room on the disk")
+            if not ranking:
+                ranking = [(-worker.free, n) for n, worker in enumerate(workers)]
+                heapq.heapify(ranking)
+            load, number = ranking[0]
+            heapq.heapreplace(ranking, (load + 1, number))
+            worker = workers[number]
+            free -= 1
             self._leases += 1
             hold = Hold(task, task.attempts, now + self._longest)
             worker.holds[self._leases] = hold
@@ -128,9 +142,8 @@ class Dispatch:
         keeper = self._keeper
         if self.draining or keeper.queue.paused:
             return float("inf")
-        if not any(worker.free > 0 for worker in self._children.workers()):
-            return float("inf")
-        task = keeper.queue.next_waiting()
+        # What may not be begun before something has ended wakes nobody up.
+        task = keeper.queue.turns.next(self.free)
         if task is None:
             return float("inf")
         return max(now + task.eta - keeper.clock.now(), self._resting_until)

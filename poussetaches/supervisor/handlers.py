@@ -30,6 +30,7 @@ from poussetaches.errors import (
 )
 from poussetaches.model import listing
 from poussetaches.model.decisions import Submission
+from poussetaches.model.line import Position
 from poussetaches.model.task import NO_ANSWER, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
@@ -64,7 +65,7 @@ class Handlers:
         self._keeper = keeper
         self._dispatch = dispatch
         self._stats = stats
-        self._slots = {"worker": range(1, config.concurrency + 1), "api": range(1)}
+        self._slots = {"worker": range(1, config.slots + 1), "api": range(1)}
         self._longest_error = config.max_response + LONGEST_WORDS
         #: Those that a pulse is to be sent to, by name.
         self._owed: dict[str, Child] = {}
@@ -227,7 +228,7 @@ class Handlers:
         )
 
 
-def _position(cursor: str) -> listing.Position:
+def _position(cursor: str) -> Position:
     try:
         eta, order = cursor.split(",")
         position = float(eta), int(order)

@@ -100,9 +100,10 @@ class Keeper:
         again."""
         return self.clock.now() < self._refused_until
 
-    def lease(self) -> Task | None:
-        """Begin the attempt that is due, if one is. Raises StoreFull."""
-        event = decisions.lease(self.queue, self.clock.now())
+    def lease(self, free: int) -> Task | None:
+        """Begin the attempt that is due, if one is that may have one of the ``free``
+        slots of all workers. Raises StoreFull."""
+        event = decisions.lease(self.queue, self.clock.now(), free)
         if event is None:
             return None
         self._record([event], spare=self._ends_room())

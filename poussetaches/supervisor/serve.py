@@ -86,7 +86,7 @@ def _recover(config: Config) -> Keeper:
         store,
         Clock(queue.skew, not_before=queue.latest),
         Policy(DEFAULT, Rules(config.schedule_timezone)),
-        slots=config.workers * config.concurrency,
+        slots=config.workers * config.slots,
         end_room=config.max_response + END_SIZE,
         bounds=_bounds(config),
     )

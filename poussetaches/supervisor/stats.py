@@ -65,15 +65,17 @@ class Stats:
         To be asked when the tick has begun all attempts that it can.
         """
         status = self.status(now)
-        workers = self._children.workers()
-        oldest = status["oldest_due"]
+        free = self._dispatch.free
+        # Not the oldest of all: one whose target has all it may have must wait.
+        next_one = self._keeper.queue.turns.next(free)
+        timeline = self._keeper.clock.now()
         signs = Signs(
             started=self.started,
             draining=self._dispatch.draining,
             paused=status["paused"],
-            workers=len(workers),
-            free=sum(max(0, worker.free) for worker in workers),
-            late=0.0 if oldest is None else oldest["seconds"],
+            workers=status["workers"],
+            free=free,
+            late=0.0 if next_one is None else max(0.0, timeline - next_one.eta),
             full=self._keeper.refuses_pushes(),
         )
         return Pulse(status, complaints(signs), obstacles(signs))

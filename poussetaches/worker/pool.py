@@ -29,7 +29,7 @@ def begin(
         while True:
             channel.send(delivery.attempt(leases.get()))
 
-    for _ in range(config.concurrency):
+    for _ in range(config.slots):
         gevent.spawn(work)
 
     def handle(message: Message) -> None:
@@ -40,5 +40,5 @@ def begin(
         else:
             raise ChannelError(f"{type(message).__name__} is not for a worker")
 
-    channel.ready(config.concurrency, silence=config.heartbeat_timeout)
+    channel.ready(config.slots, silence=config.heartbeat_timeout)
     return handle

@@ -36,7 +36,7 @@ from poussetaches.model.events import (
     Succeeded,
 )
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Spec
+from poussetaches.model.task import Spec, Terms
 from poussetaches.store import stopped
 from poussetaches.store.disk import Store
 from tests.support.ancestor_directory import AncestorDirectory
@@ -44,11 +44,12 @@ from tests.support.queues import NOW, ranked
 from tests.support.stores import opened, recovered, take
 
 SPEC = seal(Spec("http://127.0.0.1:1/x", b"\0\xff"))
+TERMS = Terms(origin="http://127.0.0.1:1")
 RECORDS: list[list[Event]] = [
-    [Pushed("a", NOW, NOW, SPEC)],
-    [Pushed("b", NOW, NOW + 60.0, SPEC)],
+    [Pushed("a", NOW, NOW, SPEC, TERMS)],
+    [Pushed("b", NOW, NOW + 60.0, SPEC, TERMS)],
     [Leased("a", NOW, 1)],
-    [Scheduled("s", NOW, "@hourly", SPEC), Recurred("s", NOW, NOW, NOW)],
+    [Scheduled("s", NOW, "@hourly", SPEC, TERMS), Recurred("s", NOW, NOW, NOW)],
     [Failed("a", NOW + 1, 1, 500, b"no", NOW + 2)],
     [Leased("a", NOW + 2, 2)],
     [Leased("s", NOW + 2, 1)],
@@ -110,7 +111,7 @@ def journal(directory: Path) -> Path:
     return directory / "journal-00000001.msgpack"
 
 
-def damage(directory: Path, offset: int = 200) -> None:
+def damage(directory: Path, offset: int = 240) -> None:
     path = journal(directory)
     changed = bytearray(path.read_bytes())
     changed[offset] ^= 1

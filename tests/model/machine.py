@@ -72,6 +72,9 @@ STEPS = st.sampled_from([-86_400.0, -3600.0, -7.0, -0.5, 0.5, 7.0, 3600.0, 86_40
 DELAYS = st.sampled_from([0.0, 0.0, 0.0, 5.0, 60.0, 86_400.0, -3600.0])
 LIMITS = st.sampled_from([None, None, None, 0, 1, 4, FOR_EVER])
 KEYS = st.sampled_from(["", "", "k1", "k2", "k3"])
+ORIGINS = st.sampled_from(["", "", "http://a:80", "http://b:80", "http://c:80"])
+#: Of all workers. With fewer, they are all taken after a few leases.
+SLOTS = st.sampled_from([1, 4, 8, 8, 1000])
 DRAWS = st.floats(0.0, 1.0, exclude_max=True)
 ERRORS = st.sampled_from([b"", b"no", bytes(range(256))])
 HANDED_BACK = b"the service stopped during the attempt"
@@ -192,14 +195,21 @@ class Ledger:
             assert isinstance(event, ClockStepped)
             self.skew = event.skew
 
-    def turn(self, now: float) -> str | None:
-        """Whose turn it is."""
+    def turn(self, now: float, free: int) -> str | None:
+        """Whose turn it is, with so many slots free."""
         due = [
             (run.eta, run.order, id)
             for id, run in self.runs.items()
-            if not run.is_leased and run.eta <= now
+            if not run.is_leased
+            and run.eta <= now
+            and self.in_flight(run.terms.origin) < free
         ]
         return None if self.paused or not due else min(due)[2]
+
+    def in_flight(self, origin: str) -> int:
+        """How many attempts are under way to it."""
+        leased = [run for run in self.runs.values() if run.is_leased]
+        return sum(run.terms.origin == origin for run in leased)
 
     def known(self, key: str, now: float) -> str | None:
         """The task that a push with ``key`` would be taken for."""
@@ -321,14 +331,16 @@ class QueueMachine(RuleBasedStateMachine):
 
     # --- rules: pushes ----------------------------------------------------------------
 
-    @rule(delay=DELAYS, limit=LIMITS, key=KEYS)
-    def push(self, delay: float, limit: int | None, key: str = "") -> None:
+    @rule(delay=DELAYS, limit=LIMITS, key=KEYS, origin=ORIGINS)
+    def push(
+        self, delay: float, limit: int | None, key: str = "", origin: str = ""
+    ) -> None:
         known = self.ledger.known(key, self.now) if key else None
         assert self.queue.keys.known(key, self.now) == known
         if known is not None:
             return
         self.pushes += 1
-        terms = Terms(limit, key)
+        terms = Terms(limit, key, origin)
         submission = Submission(f"t-{self.pushes}", b"spec", delay, terms=terms)
         events = self.decide(decisions.push, submission, self.now, self.policy)
         assert self.ledger.runs[submission.id].eta == self.now + delay
@@ -362,15 +374,16 @@ class QueueMachine(RuleBasedStateMachine):
 
     # --- rules: attempts --------------------------------------------------------------
 
-    def _lease(self, queue: TaskQueue) -> list[Event]:
-        event = decisions.lease(queue, self.now)
+    def _lease(self, queue: TaskQueue, free: int) -> list[Event]:
+        event = decisions.lease(queue, self.now, free)
         return [] if event is None else [event]
 
-    @rule(most=st.sampled_from([1, 1, 5]))
-    def lease(self, most: int) -> None:
+    @rule(most=st.sampled_from([1, 1, 5]), slots=SLOTS)
+    def lease(self, most: int, slots: int = 1000) -> None:
         for _ in range(most):
-            expected = self.ledger.turn(self.now)
-            events = self.decide(lambda queue: self._lease(queue))
+            free = slots - len(self.queue.leased)
+            expected = self.ledger.turn(self.now, free)
+            events = self.decide(self._lease, free)
             assert [event.id for event in events if isinstance(event, Leased)] == (
                 [] if expected is None else [expected]
             )
@@ -448,7 +461,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.resume()
         for end in ends:
             self.wait_for_a_turn()
-            expected = self.ledger.turn(self.now)
+            expected = self.ledger.turn(self.now, 1000)
             self.lease(1)
             if expected is None:
                 return

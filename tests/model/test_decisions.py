@@ -28,6 +28,7 @@ from poussetaches.model.rules import Rules
 from poussetaches.model.task import NO_ANSWER, State, Task, Terms
 from tests.support.queues import (
     FAILURE,
+    FREE,
     NOW,
     OK,
     POLICY,
@@ -157,19 +158,19 @@ def test_a_schedule_pushed_again_adopts_the_run_still_in_flight(
 
 
 def test_nothing_is_leased_from_an_empty_queue(queue: TaskQueue) -> None:
-    assert decisions.lease(queue, NOW) is None
+    assert decisions.lease(queue, NOW, FREE) is None
 
 
 def test_a_task_is_leased_from_its_eta_on(queue: TaskQueue) -> None:
     pushed(queue, "a", delay=10.0)
-    assert decisions.lease(queue, NOW + 9.999) is None
-    assert decisions.lease(queue, NOW + 10.0) == Leased("a", NOW + 10.0, 1)
+    assert decisions.lease(queue, NOW + 9.999, FREE) is None
+    assert decisions.lease(queue, NOW + 10.0, FREE) == Leased("a", NOW + 10.0, 1)
 
 
 def test_nothing_is_leased_while_paused(queue: TaskQueue) -> None:
     pushed(queue, "a")
     queue.apply(Paused(NOW))
-    assert decisions.lease(queue, NOW + HOUR) is None
+    assert decisions.lease(queue, NOW + HOUR, FREE) is None
 
 
 def test_what_was_due_first_is_leased_first(queue: TaskQueue) -> None:
@@ -182,7 +183,7 @@ def test_what_was_due_first_is_leased_first(queue: TaskQueue) -> None:
 def test_a_leased_task_is_not_leased_again(queue: TaskQueue) -> None:
     pushed(queue, "a")
     leased(queue)
-    assert decisions.lease(queue, NOW + HOUR) is None
+    assert decisions.lease(queue, NOW + HOUR, FREE) is None
 
 
 # --- conclude -----------------------------------------------------------------------
@@ -207,8 +208,8 @@ def test_a_failed_attempt_is_followed_by_another_after_its_wait(
         Failed("a", NOW + 1, 1, 500, b"no", NOW + 11)
     ]
     assert (task.error_status, task.error, task.last_run_at) == (500, b"no", NOW + 1)
-    assert decisions.lease(queue, NOW + 10.999) is None
-    assert decisions.lease(queue, NOW + 11) == Leased("a", NOW + 11, 2)
+    assert decisions.lease(queue, NOW + 10.999, FREE) is None
+    assert decisions.lease(queue, NOW + 11, FREE) == Leased("a", NOW + 11, 2)
 
 
 def test_the_draw_moves_the_wait(queue: TaskQueue) -> None:
@@ -338,7 +339,7 @@ def test_downtime_is_caught_up_by_one_run(queue: TaskQueue) -> None:
     assert run.slot == NOW + HOUR
     _, following = concluded(queue, run, OK, now)
     assert following == Recurred("s", now, NOW + 6 * HOUR, NOW + 6 * HOUR)
-    assert decisions.lease(queue, now) is None
+    assert decisions.lease(queue, now, FREE) is None
 
 
 def test_a_run_that_takes_longer_than_its_interval_is_followed_by_one_run(
@@ -407,7 +408,7 @@ def test_a_lost_attempt_counts_and_the_next_need_not_wait(queue: TaskQueue) -> N
     events = decisions.lose(queue, task, "gone", NOW + 1, 0.5, POLICY)
     assert events == [Failed("a", NOW + 1, 1, NO_ANSWER, b"gone", NOW + 1)]
     apply(queue, events)
-    assert decisions.lease(queue, NOW + 1) == Leased("a", NOW + 1, 2)
+    assert decisions.lease(queue, NOW + 1, FREE) == Leased("a", NOW + 1, 2)
 
 
 def test_a_task_that_keeps_killing_its_workers_waits_and_dies(queue: TaskQueue) -> None:

@@ -10,7 +10,8 @@ from poussetaches.errors import InvalidInput
 from poussetaches.model import decisions, listing
 from poussetaches.model.decisions import Submission
 from poussetaches.model.events import Cancelled, Leased, Moved, Paused
-from poussetaches.model.listing import Position, oldest_due, page
+from poussetaches.model.line import Position
+from poussetaches.model.listing import oldest_due, page
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Task, Terms
 from tests.support.queues import (
@@ -41,14 +42,17 @@ DEEDS = st.lists(
 
 
 def some_queue(deeds: list[tuple[str, int, float]]) -> TaskQueue:
-    """A queue with tasks in every place, and stale entries in its heap."""
+    """A queue with tasks in every place, to several targets."""
     queue = TaskQueue()
     for number, (what, pick, seconds) in enumerate(deeds):
         tasks = [*queue.tasks.values()]
         waiting = [task for task in tasks if task.id not in queue.leased]
         flying = [*queue.leased.values()]
         if what == "push":
-            pushed(queue, f"t{number}", delay=seconds)
+            origin = f"http://{pick % 4}:80"
+            id = f"t{number}"
+            submission = Submission(id, b"spec", seconds, terms=Terms(origin=origin))
+            apply(queue, decisions.push(queue, submission, NOW, POLICY))
         elif what == "lease" and waiting:
             task = waiting[pick % len(waiting)]
             queue.apply(Leased(task.id, NOW, task.attempts + 1))
@@ -88,7 +92,7 @@ def test_a_page_is_a_slice_of_the_whole(
     tasks = whole(queue, which)
     positions = [position(task) for task in tasks]
     after_each: list[Position | None] = [None, (NOW - 9.0, 0), (NOW + 0.5, 7)]
-    before, heap = state(queue), [*queue.entries()]
+    before = state(queue)
     for after in after_each + positions:
         rest = [t for t in tasks if after is None or position(t) > after]
         for limit in range(1, len(rest) + 2):
@@ -97,7 +101,6 @@ def test_a_page_is_a_slice_of_the_whole(
             assert found.total == len(tasks)
             more = position(rest[limit - 1]) if limit < len(rest) else None
             assert found.cursor == more
-    assert queue.entries() == heap
     assert state(queue) == before
 
 
@@ -190,18 +193,3 @@ def test_the_oldest_due_is_the_one_that_waits_longest() -> None:
     due = pushed(queue, "due", delay=-5.0)
     queue.apply(Paused(NOW))
     assert oldest_due(queue, NOW) is due
-
-
-def test_a_heap_full_of_stale_entries_is_made_anew() -> None:
-    """What was cancelled or moved does not stay in memory behind what waits longer."""
-    queue = TaskQueue()
-    pushed(queue, "first")
-    ids = [f"t{number}" for number in range(5000)]
-    pushed(queue, *ids, delay=60.0)
-    for id in ids:
-        queue.apply(Cancelled(id, NOW))
-    assert len(queue.entries()) < 1100
-    for number in range(5000):
-        queue.apply(Moved("first", NOW, NOW + number))
-    assert len(queue.entries()) < 1100
-    assert leased(queue, NOW + 4999).id == "first"

@@ -18,6 +18,7 @@ from poussetaches.model.rules import Rules
 from poussetaches.model.task import PLAIN, State, Task, Terms
 from poussetaches.store import format
 from poussetaches.store.dump import read_dump, write_dump
+from tests.support.queues import FREE
 
 POLICY = Policy(DEFAULT, Rules("UTC"))
 REFUSED = Outcome(False, 500, b"no")
@@ -43,9 +44,9 @@ def pushed(max_retries: int | None, schedule: str = "") -> TaskQueue:
 
 def lease(queue: TaskQueue) -> Task:
     """Begin the next attempt, whenever it is due."""
-    waiting = queue.next_waiting()
+    waiting = queue.turns.first()
     assert waiting is not None
-    event = decisions.lease(queue, waiting.eta)
+    event = decisions.lease(queue, waiting.eta, FREE)
     assert event is not None
     queue.apply(event)
     return queue.tasks[event.id]
@@ -102,7 +103,7 @@ def test_every_run_of_a_schedule_has_the_limit_of_its_schedule() -> None:
     queue = pushed(1, "@every 1h")
     for _ in range(2):
         assert attempts_until_death(queue, SCHEDULE_ID) == 2
-        del queue.dead[SCHEDULE_ID]
+        queue.dead.drop(SCHEDULE_ID)
     assert queue.tasks[SCHEDULE_ID].terms.max_retries == 1
 
 

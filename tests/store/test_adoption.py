@@ -89,7 +89,7 @@ def test_what_is_due_first_is_delivered_first(old: AncestorDirectory) -> None:
     for number, eta in enumerate([3.0, 1.0, 2.0, 1.0]):
         old.put("waiting", f"{number}", next_run=eta)
     queue = adopted(old)
-    first = queue.next_waiting()
+    first = queue.turns.first()
     assert first is not None
     assert first.id == "1"
     assert [task.id for task in queue.tasks.values()] == ["1", "3", "2", "0"]

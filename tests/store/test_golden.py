@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from poussetaches.model.counts import Counts
 from poussetaches.model.events import Leased
-from poussetaches.model.queue import Counts, TaskQueue
+from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Schedule, State, Task, Terms
 from poussetaches.store import format
 from poussetaches.store.dump import read_dump
@@ -139,7 +140,7 @@ def test_the_store_of_version_1(store: Path) -> None:
     recurred = Task("élève", b"spec", "@every 5s", BEGIN + 21.0, BEGIN + 21.0, 13)
     assert queue.tasks == {task.id: task for task in (WAITING, moved, pushed, recurred)}
     assert queue.leased == {"pushed": pushed}
-    assert queue.next_waiting() == recurred
+    assert queue.turns.first() == recurred
     assert queue.schedules == {"élève": Schedule("élève", "@every 5s", b"spec")}
     assert list(queue.succeeded) == ["succeeded", "leased"]
     assert queue.succeeded["leased"] == Task(

@@ -34,7 +34,7 @@ from poussetaches.store.dump import write_dump
 from poussetaches.store.inspection import inspect
 from poussetaches.store.salvage import UNREADABLE, Losses, Salvage
 from poussetaches.store.stopped import begin
-from tests.support.queues import FAILURE, NOW, OK, POLICY, apply, ranked
+from tests.support.queues import FAILURE, FREE, NOW, OK, POLICY, apply, ranked
 from tests.support.stores import RECORDS, Life, copied, lived, opened, recovered, take
 
 JOURNAL = "journal-00000001.msgpack"
@@ -97,7 +97,7 @@ def story(seed: int, length: int) -> list[list[Event]]:
                 push = Submission(f"t{number}", b"t", delay)
                 yield decisions.push(queue, push, now, POLICY)
             elif kind == "lease":
-                event = decisions.lease(queue, now)
+                event = decisions.lease(queue, now, FREE)
                 yield [event] if event else []
             elif held:
                 task = draw.choice(held)

@@ -63,9 +63,14 @@ def keeper(tmp_path: Path) -> Iterator[Keeper]:
     store.close()
 
 
-def push(keeper: Keeper, count: int, delay: float = 0.0) -> None:
+def push(
+    keeper: Keeper, count: int, delay: float = 0.0, origin: str | None = None
+) -> None:
+    """Push tasks to one ``origin``, or each to one of its own."""
     for i in range(count):
-        keeper.push(Submission(f"{len(keeper.queue.tasks)}-{i}", b"spec", delay=delay))
+        id = f"{len(keeper.queue.tasks)}-{i}"
+        terms = Terms(origin=origin or f"http://{id}:80")
+        keeper.push(Submission(id, b"spec", delay=delay, terms=terms))
 
 
 def ended(lease: int, *, ok: bool = True) -> Ended:
@@ -88,6 +93,36 @@ def test_the_least_loaded_worker_comes_first(keeper: Keeper) -> None:
     push(keeper, 4)
     dispatch.lease(time.monotonic())
     assert [len(leases(worker)) for worker in workers] == [2, 2]
+
+
+def test_one_target_alone_gets_half_of_all_slots(keeper: Keeper) -> None:
+    """And what waits for it wakes nobody up, until something has ended."""
+    workers = Workers(4, 4)
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
+    push(keeper, 6, origin="http://hangs:80")
+    dispatch.lease(time.monotonic())
+    assert dispatch.in_flight == 4
+    assert dispatch.due_at(time.monotonic()) == float("inf")
+    push(keeper, 6, origin="http://other:80")
+    assert dispatch.due_at(1000.0) <= 1000.0
+    dispatch.lease(time.monotonic())
+    assert dispatch.in_flight == 6
+    assert dispatch.due_at(time.monotonic()) == float("inf")
+    [worker, _] = workers
+    dispatch.ended(worker, ended(leases(worker)[0].lease))
+    assert dispatch.due_at(1000.0) <= 1000.0
+
+
+def test_the_limit_of_a_target_follows_the_workers_that_live(keeper: Keeper) -> None:
+    workers = Workers(4, 4)
+    workers.all[1].ready = False
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
+    push(keeper, 9, origin="http://one:80")
+    dispatch.lease(time.monotonic())
+    assert dispatch.in_flight == 2
+    workers.all[1].ready = True
+    dispatch.lease(time.monotonic())
+    assert dispatch.in_flight == 4
 
 
 def test_a_worker_that_is_not_ready_gets_nothing(keeper: Keeper) -> None:
@@ -225,7 +260,7 @@ def test_a_full_disk_rests_deliveries_without_spinning(
     dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 1)
 
-    def full() -> None:
+    def full(free: int) -> None:
         raise StoreFull("no room")
 
     with monkeypatch.context() as patch:

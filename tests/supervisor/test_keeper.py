@@ -19,6 +19,7 @@ from poussetaches.store.disk import Store
 from poussetaches.store.journal import Journal
 from poussetaches.supervisor.clock import Clock
 from poussetaches.supervisor.keeper import Keeper
+from tests.support.queues import FREE
 
 POLICY = Policy(DEFAULT, Rules("UTC"))
 
@@ -95,12 +96,12 @@ def test_a_committed_push_survives_and_an_uncommitted_one_does_not(
 
 def test_a_task_goes_its_way_to_success(house: House) -> None:
     house.keeper.push(Submission("a", b"spec", delay=5.0))
-    assert house.keeper.lease() is None
+    assert house.keeper.lease(FREE) is None
     house.clock.time += 5.0
-    task = house.keeper.lease()
+    task = house.keeper.lease(FREE)
     assert task is not None
     assert (task.state, task.attempts) == (State.LEASED, 1)
-    assert house.keeper.lease() is None
+    assert house.keeper.lease(FREE) is None
     house.keeper.conclude(task, Outcome(True, 200, b""))
     assert house.queue.counts.succeeded == 1
     assert house.queue.difference() == 0
@@ -110,11 +111,11 @@ def test_what_was_in_flight_at_a_crash_is_tried_again_and_counted(
     house: House,
 ) -> None:
     house.keeper.push(Submission("a", b"spec"))
-    assert house.keeper.lease() is not None
+    assert house.keeper.lease(FREE) is not None
     house.keeper.commit()
     house.crash()
     assert house.keeper.recover() == 1
-    again = house.keeper.lease()
+    again = house.keeper.lease(FREE)
     assert again is not None
     assert again.attempts == 2
 
@@ -135,8 +136,8 @@ def test_what_was_in_flight_stays_so_until_there_is_room_to_say_otherwise(
     caplog.set_level(logging.INFO)
     for id in ("a", "b", "c"):
         house.keeper.push(Submission(id, b"spec"))
-    assert house.keeper.lease() is not None
-    assert house.keeper.lease() is not None
+    assert house.keeper.lease(FREE) is not None
+    assert house.keeper.lease(FREE) is not None
     house.keeper.commit()
     house.crash()
     assert house.keeper.hand_back_in() == float("inf")
@@ -147,7 +148,7 @@ def test_what_was_in_flight_stays_so_until_there_is_room_to_say_otherwise(
     with pytest.raises(StoreFull):
         house.keeper.push(Submission("d", b"spec"))
     with pytest.raises(StoreFull):
-        house.keeper.lease()
+        house.keeper.lease(FREE)
     # Once in a while is enough, and one line for all.
     assert 0.0 < house.keeper.hand_back_in() <= 1.0
     for _ in range(3):
@@ -182,7 +183,7 @@ def test_nobody_takes_the_room_of_what_is_to_be_handed_back(
     """A lease that fits finds room for every end, and for them besides."""
     for id in ("a", "b"):
         house.keeper.push(Submission(id, b"spec"))
-    assert house.keeper.lease() is not None
+    assert house.keeper.lease(FREE) is not None
     house.keeper.commit()
     house.crash()
     room = [0]
@@ -190,9 +191,9 @@ def test_nobody_takes_the_room_of_what_is_to_be_handed_back(
     house.keeper.recover()
     room[0] = 10_150
     with pytest.raises(StoreFull):
-        house.keeper.lease()
+        house.keeper.lease(FREE)
     room[0] = 10_400
-    assert house.keeper.lease() is not None
+    assert house.keeper.lease(FREE) is not None
 
 
 def test_a_full_disk_refuses_pushes_before_leases_and_never_ends(
@@ -212,11 +213,11 @@ def test_a_full_disk_refuses_pushes_before_leases_and_never_ends(
     with pytest.raises(StoreFull):
         house.keeper.push(Submission("c", b"spec"))
     assert list(house.queue.tasks) == ["a", "b"]
-    task = house.keeper.lease()
+    task = house.keeper.lease(FREE)
     assert task is not None
     room = 10_000
     with pytest.raises(StoreFull):
-        house.keeper.lease()
+        house.keeper.lease(FREE)
     assert house.queue.tasks["b"].state is State.WAITING
     house.keeper.conclude(task, Outcome(False, 500, b"x" * 5_000))
     assert house.queue.tasks["a"].state is State.WAITING
@@ -253,7 +254,7 @@ def test_what_was_accepted_can_be_begun_and_ended_on_a_full_disk(
         house.keeper.push(Submission("more", b"spec"))
     while house.queue.tasks:
         begun: list[Task] = []
-        while len(begun) < slots and (task := house.keeper.lease()) is not None:
+        while len(begun) < slots and (task := house.keeper.lease(FREE)) is not None:
             begun.append(task)
             house.keeper.commit()
         assert begun
@@ -274,12 +275,12 @@ def test_pausing_twice_is_one_event_and_survives(house: House) -> None:
     house.keeper.pause()
     house.keeper.pause()
     house.keeper.push(Submission("a", b"spec"))
-    assert house.keeper.lease() is None
+    assert house.keeper.lease(FREE) is None
     house.keeper.commit()
     house.crash()
     assert house.queue.paused
     house.keeper.resume()
-    assert house.keeper.lease() is not None
+    assert house.keeper.lease(FREE) is not None
 
 
 def test_a_clock_that_is_set_moves_schedules_but_no_delays(
@@ -306,7 +307,7 @@ def test_a_schedule_whose_rule_cannot_be_read_any_more_is_dropped_aloud(
 ) -> None:
     house.keeper.push(Submission("s", b"spec", schedule="@every 1s"))
     house.clock.time += 1.0
-    task = house.keeper.lease()
+    task = house.keeper.lease(FREE)
     assert task is not None
 
     def unreadable(rules: Rules, text: str, slot: float, now: float) -> float:
@@ -341,7 +342,7 @@ def test_a_death_is_a_warning_that_names_the_task(
     house.keeper.push(Submission("a", b"spec"))
     for _ in range(11):
         house.clock.time += 10**6
-        task = house.keeper.lease()
+        task = house.keeper.lease(FREE)
         assert task is not None
         house.keeper.conclude(task, Outcome(False, 500, b"no"))
     assert list(house.queue.dead) == ["a"]
@@ -370,7 +371,7 @@ def test_a_full_queue_refuses_what_is_new_and_knows_what_it_has(house: House) ->
         house.keeper.push(Submission("b", b"spec"))
     assert caught.value.retry_after > 0
     assert house.keeper.push(Submission("c", b"spec", terms=terms)) == ["a"]
-    task = house.keeper.lease()
+    task = house.keeper.lease(FREE)
     assert task is not None
     house.keeper.conclude(task, Outcome(True, 200, b""))
     assert house.keeper.push(Submission("b", b"spec")) == ["b"]
@@ -391,7 +392,7 @@ def test_dead_letters_are_let_go_and_that_survives(
     house.bounds = Bounds(retain_dead_for=3600.0)
     house.start_again()
     house.keeper.push(Submission("a", b"spec", terms=Terms(max_retries=0)))
-    task = house.keeper.lease()
+    task = house.keeper.lease(FREE)
     assert task is not None
     house.keeper.conclude(task, Outcome(False, 500, b"no"))
     assert house.keeper.forget_in() == 3600.0
@@ -412,7 +413,7 @@ def test_on_a_full_disk_dead_letters_stay_without_spinning(
     house.bounds = Bounds(retain_dead=0)
     house.start_again()
     house.keeper.push(Submission("a", b"spec", terms=Terms(max_retries=0)))
-    task = house.keeper.lease()
+    task = house.keeper.lease(FREE)
     assert task is not None
     house.keeper.conclude(task, Outcome(False, 500, b"no"))
     with monkeypatch.context() as patch:
@@ -445,7 +446,7 @@ def test_only_the_end_of_an_attempt_is_not_on_disk_when_the_commit_returns(
     assert is_on_disk()
     for outcome in (Outcome(False, 500, b"no"), Outcome(True, 200, b"")):
         house.clock.time += 10
-        task = keeper.lease()
+        task = keeper.lease(FREE)
         assert task is not None
         assert is_on_disk()
         keeper.conclude(task, outcome)

@@ -23,6 +23,7 @@ from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.loop import LAZINESS, NEVER, REST, Supervisor
 from poussetaches.supervisor.systemd import Keepalive
 from tests.supervisor.test_keeper import POLICY
+from tests.support.queues import FREE
 
 NOTHING: Any = None
 
@@ -102,7 +103,7 @@ def test_the_end_of_an_attempt_is_on_disk_soon_though_nothing_follows(
 ) -> None:
     keeper = supervisor._keeper
     push(supervisor, api)
-    task = keeper.lease()
+    task = keeper.lease(FREE)
     assert task is not None
     supervisor._tick(1.0)
     assert supervisor._due_at(1.0) > 1.0 + LAZINESS

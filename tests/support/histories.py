@@ -21,7 +21,7 @@ from poussetaches.model import decisions
 from poussetaches.model.decisions import Submission
 from poussetaches.model.events import Event, Pushed
 from poussetaches.store.dump import write_dump
-from tests.support.queues import FAILURE, NOW, OK, POLICY, apply, ranked
+from tests.support.queues import FAILURE, FREE, NOW, OK, POLICY, apply, ranked
 from tests.support.stores import RECORDS, opened, take
 
 
@@ -157,7 +157,7 @@ class RandomHistory(StoreHistory):
             self._commit_lazily(decisions.conclude(*args))
         if self._dice.random() < 0.8:
             self._commit(*(self._push() for _ in range(self._dice.randrange(1, 4))))
-        leased = decisions.lease(self._queue, self._now)
+        leased = decisions.lease(self._queue, self._now, FREE)
         if leased is not None:
             self._commit([leased])
 

@@ -8,9 +8,10 @@ from operator import itemgetter
 from typing import Any
 
 from poussetaches.model.backoff import Backoff
+from poussetaches.model.counts import Counts
 from poussetaches.model.decisions import Outcome, Policy, Submission, lease, push
 from poussetaches.model.events import Event
-from poussetaches.model.queue import Counts, TaskQueue
+from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import Schedule, Task
 
@@ -20,6 +21,9 @@ NOW = 1_767_225_600.0
 #: Three attempts; a draw of 0.5 waits 10 and 100 seconds.
 POLICY = Policy(Backoff((10.0, 100.0), jitter=0.3), Rules("UTC"))
 
+#: Slots enough for everybody.
+FREE = 10**9
+
 OK = Outcome(True, 200, b"")
 FAILURE = Outcome(False, 500, b"no")
 
@@ -27,17 +31,17 @@ FAILURE = Outcome(False, 500, b"no")
 def state(queue: TaskQueue) -> dict[str, Any]:
     """Everything that a queue is, to compare with another one or with an earlier self.
 
-    Lists where the order is part of it. Stale entries of the heap are not part of it.
+    Lists where the order is part of it.
     """
     assert all(queue.tasks[id] is task for id, task in queue.leased.items())
+    waiting = [*queue.turns.beyond(None, len(queue.tasks))]
+    assert len(waiting) == queue.waiting
+    assert all(queue.tasks[task.id] is task for task in waiting)
     return {
         "tasks": {id: _values(task) for id, task in queue.tasks.items()},
         "leased": set(queue.leased),
-        "turns": sorted(
-            (eta, order, task.id)
-            for eta, order, task in queue.entries()
-            if task.order == order and task.state.value == "waiting"
-        ),
+        "turns": [(task.eta, task.order, task.id) for task in waiting],
+        "runs": [task.id for task in queue.runs.beyond(None)],
         "schedules": {id: _values(one) for id, one in queue.schedules.items()},
         "succeeded": [_values(task) for task in queue.succeeded.values()],
         "dead": [_values(task) for task in queue.dead.values()],
@@ -87,7 +91,7 @@ def scheduled(
 
 def leased(queue: TaskQueue, now: float = NOW) -> Task:
     """Lease what is due, which must be there."""
-    event = lease(queue, now)
+    event = lease(queue, now, FREE)
     assert event is not None
     queue.apply(event)
     return queue.tasks[event.id]
