@@ -250,7 +250,7 @@ class Laboratory:
             ),
         ):
             expect(not found, f"{len(found)} {what}, such as {found[:1]}")
-        slots = self._workers * int(str(self.service.settings["concurrency"]))
+        slots = 2 * self._workers * int(str(self.service.settings["concurrency"]))
         expect(
             repeats <= interrupted <= slots * len(self._interruptions),
             f"{repeats} repeats, {interrupted} attempts interrupted, in"
