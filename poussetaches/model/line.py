@@ -100,18 +100,14 @@ class Line(Generic[T]):
             del chunks[number]
         return number == index == 0
 
-    def first_beyond(self, after: Position) -> T | None:
-        """The first whose position is beyond ``after``."""
-        number, index = self._place(after, bisect_right)
-        chunks = self._chunks
-        return chunks[number][index] if number < len(chunks) else None
-
     def beyond(self, after: Position | None) -> Iterator[T]:
         """Those whose position is beyond ``after`` (None: all), in order. Not to be
         used any more once the line has changed."""
         number, index = (0, 0) if after is None else self._place(after, bisect_right)
         for chunk in self._chunks[number:]:
-            yield from chunk[index:]
+            # One by one: of many lanes no more than a few are wanted of each.
+            for place in range(index, len(chunk)):
+                yield chunk[place]
             index = 0
 
     def until(self, after: Position) -> Iterator[T]:

@@ -19,8 +19,8 @@ from poussetaches.model.lane import Lane, Place
 from poussetaches.model.line import Line, Position, position
 from poussetaches.model.task import State, Task
 
-#: Where a lane's part of a page begins, and the lane.
-Start = tuple[float, int, Lane]
+#: The first task of a part of a lane, after its position, and those that follow it.
+Start = tuple[float, int, Task, Iterator[Task]]
 
 
 class Turns:
@@ -157,40 +157,37 @@ class Turns:
         Cheap with few lanes, and on the first page: only those are looked into whose
         turn comes.
         """
-        begun: Iterable[Lane] = self._aside
+        begun = self._aside
         if after is not None:
             begun = [*begun, *self._in_line.until(after)]
         starts = heapq.nsmallest(most, _starts(begun, after))
-        yet = self._in_line.beyond(after)
-        coming = heapq.merge(starts, ((lane.eta, lane.order, lane) for lane in yet))
-        return _in_turn(coming, after)
+        return _in_turn(heapq.merge(starts, _starts(self._in_line.beyond(after), None)))
 
 
 def _starts(lanes: Iterable[Lane], after: Position | None) -> Iterator[Start]:
     for lane in lanes:
-        first = lane.first() if after is None else lane.first_beyond(after)
+        rest = lane.beyond(after)
+        first = next(rest, None)
         if first is not None:
-            yield first.eta, first.order, lane
+            yield first.eta, first.order, first, rest
 
 
-def _in_turn(starts: Iterator[Start], after: Position | None) -> Iterator[Task]:
-    """The tasks beyond ``after`` of lanes that come in order of their first such."""
+def _in_turn(starts: Iterator[Start]) -> Iterator[Task]:
+    """The tasks of parts of lanes that come in order of their first."""
     start = next(starts, None)
-    #: The next task of each lane that has begun, and what follows it there.
-    heads: list[tuple[float, int, Task, Iterator[Task]]] = []
+    #: What is left of the parts that have begun.
+    parts: list[Start] = []
     while True:
-        while start is not None and (not heads or start[:2] < heads[0][:2]):
-            rest = start[2].beyond(after)
-            first = next(rest)
-            heapq.heappush(heads, (first.eta, first.order, first, rest))
+        while start is not None and (not parts or start < parts[0]):
+            heapq.heappush(parts, start)
             start = next(starts, None)
-        if not heads:
+        if not parts:
             return
-        _, _, task, rest = heads[0]
+        _, _, task, rest = parts[0]
         yield task
         following = next(rest, None)
         if following is None:
-            heapq.heappop(heads)
+            heapq.heappop(parts)
         else:
             where = (following.eta, following.order)
-            heapq.heapreplace(heads, (*where, following, rest))
+            heapq.heapreplace(parts, (*where, following, rest))
