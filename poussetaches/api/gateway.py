@@ -9,8 +9,8 @@ from gevent.lock import BoundedSemaphore
 
 from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import seal, unseal
-from poussetaches.model.decisions import Submission
 from poussetaches.model.rules import Rules
+from poussetaches.model.task import Submission
 from poussetaches.schema import PushRequest, TaskView
 
 #: Pages of lists that are under way at the same time.

@@ -32,7 +32,7 @@ from poussetaches.channel.messages import (
     pack,
 )
 from poussetaches.errors import ChannelError, PousseTachesError, Unavailable
-from poussetaches.model.decisions import Submission
+from poussetaches.model.task import Submission
 
 READ_SIZE = 256 * 1024
 #: Heartbeats in the time after which a silent child is taken for dead.

@@ -9,8 +9,7 @@ import msgspec
 
 from poussetaches.channel import frames
 from poussetaches.errors import ChannelError
-from poussetaches.model.decisions import Submission
-from poussetaches.model.task import Spec
+from poussetaches.model.task import Spec, Submission
 
 
 class Said(msgspec.Struct, array_like=True, forbid_unknown_fields=True):

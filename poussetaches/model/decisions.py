@@ -28,21 +28,7 @@ from poussetaches.model.events import (
 )
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import NO_ANSWER, PLAIN, State, Task, Terms
-
-
-class Submission(NamedTuple):
-    """A push that was found valid."""
-
-    #: The id of the task, or of the schedule.
-    id: str
-    #: The sealed Spec.
-    spec: bytes
-    #: Seconds from now before which nothing is delivered; negative: ahead of the queue.
-    delay: float = 0.0
-    #: The text of the schedule, "" for a task that runs once.
-    schedule: str = ""
-    terms: Terms = PLAIN
+from poussetaches.model.task import NO_ANSWER, State, Submission, Task, Terms
 
 
 class Outcome(NamedTuple):
@@ -72,6 +58,7 @@ def push(
 ) -> list[Event]:
     """Accept a push. A schedule that exists already is left as it is: no events."""
     id, spec, delay, schedule, terms = submission
+    terms = Terms.of(terms)
     if not schedule:
         return [Pushed(id, now, now + delay, spec, terms)]
     if id in queue.schedules:

@@ -62,6 +62,20 @@ def _shared(*fields: Any) -> Terms:
 PLAIN = Terms.of(())
 
 
+class Submission(NamedTuple):
+    """A push that was found valid."""
+
+    #: The id of the task, or of the schedule.
+    id: str
+    #: The sealed Spec.
+    spec: bytes
+    #: Seconds from now before which nothing is delivered; negative: ahead of the queue.
+    delay: float = 0.0
+    #: The text of the schedule, "" for a task that runs once.
+    schedule: str = ""
+    terms: Terms = PLAIN
+
+
 class State(Enum):
     """Where a task is in its life (the transitions stand in ``lifecycle.py``)."""
 

@@ -29,9 +29,8 @@ from poussetaches.errors import (
     PousseTachesError,
 )
 from poussetaches.model import listing
-from poussetaches.model.decisions import Submission
 from poussetaches.model.line import Position
-from poussetaches.model.task import NO_ANSWER, Task
+from poussetaches.model.task import NO_ANSWER, Submission, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper

@@ -21,10 +21,10 @@ from poussetaches.model.bounds import (
     forget_at,
     fullness,
 )
-from poussetaches.model.decisions import Outcome, Policy, Submission
+from poussetaches.model.decisions import Outcome, Policy
 from poussetaches.model.events import Died, Event, Paused, Resumed, Unscheduled
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Task
+from poussetaches.model.task import Submission, Task
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.clock import Clock
 

@@ -35,8 +35,7 @@ from poussetaches.errors import (
     StoreFull,
     Unavailable,
 )
-from poussetaches.model.decisions import Submission
-from poussetaches.model.task import Terms
+from poussetaches.model.task import Submission, Terms
 
 #: Seconds; only a broken channel comes near.
 PATIENCE = 10.0

@@ -32,8 +32,7 @@ from poussetaches.channel.messages import (
     unseal,
 )
 from poussetaches.errors import ChannelError
-from poussetaches.model.decisions import Submission
-from poussetaches.model.task import PLAIN, Spec, Terms
+from poussetaches.model.task import PLAIN, Spec, Submission, Terms
 from tests.support.scale import times
 
 NUMBERS = st.integers(0, 2**63)

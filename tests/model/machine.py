@@ -25,7 +25,7 @@ from poussetaches.errors import IllegalEvent
 from poussetaches.model import decisions
 from poussetaches.model.backoff import FOR_EVER, Backoff
 from poussetaches.model.bounds import Bounds, forget, forget_at
-from poussetaches.model.decisions import Outcome, Policy, Submission
+from poussetaches.model.decisions import Outcome, Policy
 from poussetaches.model.events import (
     Cancelled,
     ClockStepped,
@@ -46,7 +46,7 @@ from poussetaches.model.events import (
 from poussetaches.model.keys import EndedKey
 from poussetaches.model.queue import TASK_SIZE, TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import NO_ANSWER, Task, Terms
+from poussetaches.model.task import NO_ANSWER, Submission, Task, Terms
 from tests.support.queues import apply, state
 
 P = ParamSpec("P")

@@ -16,10 +16,9 @@ from poussetaches.model.bounds import (
     forget_at,
     fullness,
 )
-from poussetaches.model.decisions import Submission
 from poussetaches.model.events import Forgotten
 from poussetaches.model.queue import TASK_SIZE, TaskQueue
-from poussetaches.model.task import Terms
+from poussetaches.model.task import Submission, Terms
 from tests.support.queues import FAILURE, NOW, POLICY, apply, leased, pushed, scheduled
 
 

@@ -7,7 +7,7 @@ import pytest
 from poussetaches.errors import InvalidInput
 from poussetaches.model import decisions
 from poussetaches.model.backoff import FOR_EVER, Backoff
-from poussetaches.model.decisions import Outcome, Policy, Submission
+from poussetaches.model.decisions import Outcome, Policy
 from poussetaches.model.events import (
     Cancelled,
     ClockStepped,
@@ -25,7 +25,7 @@ from poussetaches.model.events import (
 )
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import NO_ANSWER, State, Task, Terms
+from poussetaches.model.task import NO_ANSWER, State, Submission, Task, Terms
 from tests.support.queues import (
     FAILURE,
     FREE,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from poussetaches.model import decisions
-from poussetaches.model.decisions import Submission
 from poussetaches.model.events import Cancelled
 from poussetaches.model.keys import KEY_SIZE, Keys
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Terms
+from poussetaches.model.task import Submission, Terms
 from tests.support.queues import FAILURE, NOW, OK, POLICY, apply, leased
 
 TTL = 60.0

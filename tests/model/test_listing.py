@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 
 from poussetaches.errors import InvalidInput
 from poussetaches.model import decisions, listing
-from poussetaches.model.decisions import Submission
 from poussetaches.model.events import Cancelled, Leased, Moved, Paused
 from poussetaches.model.line import Position
 from poussetaches.model.listing import oldest_due, page
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Task, Terms
+from poussetaches.model.task import Submission, Task, Terms
 from tests.support.queues import (
     FAILURE,
     NOW,

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from poussetaches.model import decisions
 from poussetaches.model.backoff import DEFAULT, FOR_EVER, Backoff
-from poussetaches.model.decisions import Outcome, Policy, Submission
+from poussetaches.model.decisions import Outcome, Policy
 from poussetaches.model.events import Died, Event, Failed, Leased, Pushed
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import PLAIN, State, Task, Terms
+from poussetaches.model.task import PLAIN, State, Submission, Task, Terms
 from poussetaches.store import format
 from poussetaches.store.dump import read_dump, write_dump
 from tests.support.queues import FREE

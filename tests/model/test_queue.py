@@ -6,7 +6,6 @@ import pytest
 
 from poussetaches.model import decisions
 from poussetaches.model.counts import Counts
-from poussetaches.model.decisions import Submission
 from poussetaches.model.events import (
     ClockStepped,
     Event,
@@ -18,7 +17,7 @@ from poussetaches.model.events import (
     Succeeded,
 )
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import State, Task, Terms
+from poussetaches.model.task import State, Submission, Task, Terms
 from tests.model.machine import QueueMachine
 from tests.support.queues import (
     FAILURE,

@@ -12,11 +12,11 @@ import pytest
 
 from poussetaches.channel.messages import unseal
 from poussetaches.errors import StoreError
-from poussetaches.model.decisions import Submission, push
+from poussetaches.model.decisions import push
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
 from poussetaches.model.schedule import schedule_id
-from poussetaches.model.task import Spec, State
+from poussetaches.model.task import Spec, State, Submission
 from poussetaches.store.addition import add
 from poussetaches.store.adoption import Survey, file_count, quarantine, survey
 from tests.support.ancestor_directory import AncestorDirectory

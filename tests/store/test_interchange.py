@@ -14,7 +14,7 @@ from poussetaches import archive
 from poussetaches.channel.messages import seal
 from poussetaches.errors import InvalidInput
 from poussetaches.model.counts import Counts
-from poussetaches.model.decisions import Submission, conclude, push, unschedule
+from poussetaches.model.decisions import conclude, push, unschedule
 from poussetaches.model.events import (
     ClockStepped,
     Died,
@@ -27,7 +27,7 @@ from poussetaches.model.events import (
 )
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Schedule, Spec, State, Task, Terms
+from poussetaches.model.task import Schedule, Spec, State, Submission, Task, Terms
 from poussetaches.store.addition import Addition, add
 from poussetaches.store.interchange import export, line_count, read_export
 from tests.support.queues import NOW, OK, POLICY, apply, ranked, state

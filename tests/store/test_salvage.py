@@ -11,7 +11,6 @@ import pytest
 
 from poussetaches.errors import StoreDamaged, StoreError, StoreTooNew
 from poussetaches.model import decisions
-from poussetaches.model.decisions import Submission
 from poussetaches.model.events import (
     Cancelled,
     ClockStepped,
@@ -27,7 +26,7 @@ from poussetaches.model.events import (
     Succeeded,
 )
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import State
+from poussetaches.model.task import State, Submission
 from poussetaches.store import dump, format
 from poussetaches.store.blocks import BlockReader
 from poussetaches.store.dump import write_dump

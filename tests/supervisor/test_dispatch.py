@@ -11,9 +11,8 @@ import pytest
 
 from poussetaches.channel.messages import Ended, Lease, Message
 from poussetaches.errors import StoreFull
-from poussetaches.model.decisions import Submission
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Terms
+from poussetaches.model.task import Submission, Terms
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from poussetaches.model.decisions import Submission
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import Submission
 from poussetaches.store.disk import Store
 from poussetaches.supervisor import dumper
 from poussetaches.supervisor.clock import Clock

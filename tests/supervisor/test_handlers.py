@@ -35,9 +35,8 @@ from poussetaches.channel.messages import (
 from poussetaches.channel.server import Peer
 from poussetaches.config import Config
 from poussetaches.errors import IllegalEvent
-from poussetaches.model.decisions import Submission
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import State
+from poussetaches.model.task import State, Submission
 from poussetaches.store.disk import Store
 from poussetaches.supervisor import handlers
 from poussetaches.supervisor.children import Child

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from poussetaches.channel.messages import Ended
 from poussetaches.model.backoff import Backoff
-from poussetaches.model.decisions import Policy, Submission
+from poussetaches.model.decisions import Policy
 from poussetaches.model.events import Died, Event, Leased, Succeeded
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Terms
+from poussetaches.model.task import Submission, Terms
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper

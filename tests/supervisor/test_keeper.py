@@ -11,10 +11,10 @@ import pytest
 from poussetaches.errors import InvalidInput, QueueFull, StoreFull
 from poussetaches.model.backoff import DEFAULT
 from poussetaches.model.bounds import UNBOUNDED, Bounds
-from poussetaches.model.decisions import Outcome, Policy, Submission
+from poussetaches.model.decisions import Outcome, Policy
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import State, Task, Terms
+from poussetaches.model.task import State, Submission, Task, Terms
 from poussetaches.store.disk import Store
 from poussetaches.store.journal import Journal
 from poussetaches.supervisor.clock import Clock

@@ -14,8 +14,9 @@ import pytest
 from poussetaches.channel.messages import Push
 from poussetaches.channel.server import Peer
 from poussetaches.config import Config
-from poussetaches.model.decisions import Outcome, Submission
+from poussetaches.model.decisions import Outcome
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import Submission
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock

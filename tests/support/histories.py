@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from poussetaches.model import decisions
-from poussetaches.model.decisions import Submission
 from poussetaches.model.events import Event, Pushed
+from poussetaches.model.task import Submission
 from poussetaches.store.dump import write_dump
 from tests.support.queues import FAILURE, FREE, NOW, OK, POLICY, apply, ranked
 from tests.support.stores import RECORDS, opened, take

@@ -9,11 +9,11 @@ from typing import Any
 
 from poussetaches.model.backoff import Backoff
 from poussetaches.model.counts import Counts
-from poussetaches.model.decisions import Outcome, Policy, Submission, lease, push
+from poussetaches.model.decisions import Outcome, Policy, lease, push
 from poussetaches.model.events import Event
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Schedule, Task
+from poussetaches.model.task import Schedule, Submission, Task
 
 #: 2026-01-01T00:00Z, where the timelines of tests begin.
 NOW = 1_767_225_600.0
