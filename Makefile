@@ -9,7 +9,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 
-.PHONY: help demo test faults faults-long lint check bench bench-scale clean
+.PHONY: help demo test faults faults-long lint check clean
+.PHONY: bench bench-million bench-charts bench-tools
 
 help:
 	@echo 'make demo    start the service with an example application and watch it work'
@@ -17,7 +18,8 @@ help:
 	@echo 'make faults  kill, cut, fill, freeze the service under load; make faults-long for hours'
 	@echo 'make lint    format, lint and types'
 	@echo 'make check   lint, test, faults: what CI runs'
-	@echo 'make bench   measure every figure the README quotes; make bench-scale a million tasks'
+	@echo 'make bench   measure rates, cost and latency; make bench-million a million tasks;'
+	@echo '             make bench-charts draws what was measured into docs/'
 	@echo 'make clean   remove what make made'
 
 demo: $(VENV)/ready-to-run
@@ -51,11 +53,32 @@ check:
 	@$(MAKE) test
 	@$(MAKE) faults
 
-bench: $(VENV)/ready-to-test
-	@$(RUN) -m bench throughput
+bench: $(VENV)/ready-to-test bench-tools
+	@$(RUN) -m bench rates --json .bench/rates.json
 
-bench-scale: $(VENV)/ready-to-test
-	@$(RUN) -m bench scale
+bench-million: $(VENV)/ready-to-test bench-tools
+	@$(RUN) -m bench million --json .bench/million.json
+
+bench-charts: $(VENV)/ready-to-draw
+	@$(RUN) -m bench charts
+
+# A generator and a receiver that cost next to nothing; root on a Debian can have them.
+# Their package would start an nginx of the machine's own: nobody asked for that one.
+bench-tools:
+	@command -v wrk >/dev/null && PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || { \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo 'wrk or nginx is missing: sudo apt-get install wrk nginx-light'; exit 1; \
+	  fi; \
+	  echo 'Installing wrk and nginx with apt-get ...'; \
+	  had_nginx=$$(PATH=$$PATH:/usr/sbin command -v nginx); \
+	  [ -d /run/systemd/system ] && [ -z "$$had_nginx" ] && \
+	    systemctl --quiet mask --runtime nginx; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+	    apt-get -qq install -y --no-install-recommends wrk nginx-light; } >/dev/null \
+	    || exit 1; \
+	  [ -d /run/systemd/system ] && [ -z "$$had_nginx" ] && \
+	    systemctl --quiet unmask --runtime nginx && systemctl --quiet disable nginx; \
+	  true; }
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov
@@ -70,6 +93,11 @@ $(VENV)/ready-to-run: setup.cfg setup.py | $(VENV)/bin/pip
 $(VENV)/ready-to-test: $(VENV)/ready-to-run
 	@echo 'Installing what the tests need into $(VENV) (about a minute) ...'
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/ready-to-draw: $(VENV)/ready-to-test
+	@echo 'Installing what the charts need into $(VENV) (about a minute) ...'
+	@$(PIP) --editable '.[charts]'
 	@touch $@
 
 # Debian ships python3 without what venv needs; root on such a machine can have it.

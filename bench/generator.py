@@ -1,8 +1,8 @@
 """A cheap client: pushes tasks over keep-alive connections, one at a time on each.
 
 A process of its own: ``python -m bench.generator PORT TARGET COUNT CONNECTIONS
-[RATE]``. Prints its figures as JSON. Exits 1 if any push was not answered with the
-status of the first.
+[RATE [SCHEDULE]]``. Prints its figures as JSON. Exits 1 if any push was not answered
+with the status of the first.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ PAYLOAD_SIZE = 150
 class Client:
     """One connection, and what it is waiting for."""
 
-    def __init__(self, port: int, target: str) -> None:
+    def __init__(self, port: int, target: str, schedule: str) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._target = target
+        self._schedule = f',"schedule":"{schedule}"' if schedule else ""
         self.sent_at = 0.0
 
     def send(self) -> None:
@@ -33,7 +34,7 @@ class Client:
         self.sent_at = time.monotonic()
         text = f"{self.sent_at:.6f}"
         payload = b64encode(text.rjust(PAYLOAD_SIZE).encode()).decode()
-        body = f'{{"url":"{self._target}","payload":"{payload}"}}'
+        body = f'{{"url":"{self._target}","payload":"{payload}"{self._schedule}}}'
         self.sock.sendall(
             b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             b"Content-Type: application/json\r\n"
@@ -47,20 +48,26 @@ class Client:
 
 
 def push(
-    port: int, target: str, count: int, connections: int, rate: float | None
+    port: int,
+    target: str,
+    count: int,
+    connections: int,
+    rate: float | None = None,
+    schedule: str = "",
 ) -> dict[str, object]:
     """Push ``count`` tasks; at most ``rate`` a second if one is given."""
     selector = selectors.DefaultSelector()
-    clients = [Client(port, target) for _ in range(connections)]
+    clients = [Client(port, target, schedule) for _ in range(connections)]
     for client in clients:
         selector.register(client.sock, selectors.EVENT_READ, client)
     statuses: set[bytes] = set()
-    latencies: list[float] = []
+    #: When each was sent, and how long its answer took.
+    timeline: list[tuple[float, float]] = []
     # In turn: the service closes a connection on which nothing is asked for long.
     idle = deque(clients)
     sent = 0
     began = time.monotonic()
-    while len(latencies) < count:
+    while len(timeline) < count:
         while idle and sent < count:
             if rate is not None and time.monotonic() - began < sent / rate:
                 break
@@ -72,7 +79,7 @@ def push(
         for key, _ in selector.select(patience):
             status, latency = key.data.receive()
             statuses.add(status)
-            latencies.append(latency)
+            timeline.append((key.data.sent_at, latency))
             idle.append(key.data)
     ended = time.monotonic()
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -80,19 +87,21 @@ def push(
         "began": began,
         "ended": ended,
         "statuses": sorted(status.decode() for status in statuses),
-        "latencies": sorted(latencies),
+        "latencies": sorted(latency for _, latency in timeline),
+        "timeline": timeline,
         "cpu": used.ru_utime + used.ru_stime,
     }
 
 
 if __name__ == "__main__":
-    port, target, count, connections, *rate = sys.argv[1:]
+    port, target, count, connections, *more = sys.argv[1:]
     figures = push(
         int(port),
         target,
         int(count),
         int(connections),
-        float(rate[0]) if rate else None,
+        float(more[0]) if more else None,
+        *more[1:],
     )
     sys.stdout.write(json.dumps(figures))
     sys.exit(len(figures["statuses"]) != 1)  # type: ignore[arg-type]
