@@ -7,6 +7,14 @@ import argparse
 from bench import suite
 from bench.settings import Settings
 
+
+def _draw(arguments: argparse.Namespace) -> None:
+    # Only here: what measures does not need matplotlib.
+    from bench import charts
+
+    charts.main(arguments)
+
+
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 commands = parser.add_subparsers(required=True, metavar="COMMAND")
 defaults = Settings()
@@ -20,5 +28,9 @@ for name, parts in suite.SUITES.items():
     command.add_argument("--connections", type=int, default=defaults.connections)
     command.add_argument("--rounds", type=int, default=defaults.rounds)
     command.set_defaults(main=suite.main, suite=name)
+command = commands.add_parser("charts", help="draw what was measured into docs/")
+command.add_argument("--source", metavar="DIRECTORY", default=".bench")
+command.add_argument("--target", metavar="DIRECTORY", default="docs")
+command.set_defaults(main=_draw)
 arguments = parser.parse_args()
 arguments.main(arguments)
