@@ -26,6 +26,8 @@ RATE, SECONDS, CONNECTIONS = 500, 50, 16
 INTERVAL = 18
 #: How often is looked for a dump writer, and at memory, seconds.
 LOOK, LOOK_AT_MEMORY = 0.02, 0.5
+#: After the writer has ended, files that are no longer needed go, seconds.
+TIDYING = 1.0
 #: A point of the chart is the slowest push of so long, seconds.
 STEP = 0.1
 AIMS: dict[str, Aim | None] = {"p50": None, "p99": None, "max": at_most(100)}
@@ -55,11 +57,12 @@ def measure(settings: Settings) -> Iterator[Found]:
 def _figures(pushed: dict[str, Any], watch: Watch) -> Iterator[Figure]:
     timeline = pushed["timeline"]
     first = watch.dumps[0]
-    # As long before it as it lasted, or from the beginning.
-    calm = (max(pushed["began"], first[0] - (first[1] - first[0])), first[0] - 0.5)
     before, during = (
         percentiles(sorted(taken for at, taken in timeline if within(at, taken, span)))
-        for span in (calm, first)
+        for span in (
+            (pushed["began"], first[0] - TIDYING),
+            (first[0], first[1] + TIDYING),
+        )
     )
     for name, aim in AIMS.items():
         yield Figure(

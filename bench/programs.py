@@ -31,7 +31,8 @@ def run(module: str, *arguments: object) -> Any:
 class Program:
     """A module that prints its port and goes on."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
+        self._name = name
         self._process = process
         self.pid = process.pid
         self.port = int(self._line())
@@ -45,7 +46,10 @@ class Program:
 
     def _line(self) -> str:
         assert self._process.stdout is not None
-        return self._process.stdout.readline()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._name} has ended")
+        return line
 
 
 @contextmanager
@@ -58,7 +62,7 @@ def program(module: str, *arguments: object) -> Iterator[Program]:
         text=True,
     ) as started:
         try:
-            yield Program(started)
+            yield Program(module, started)
         finally:
             started.kill()
 
@@ -125,9 +129,10 @@ def service(settings: Sequence[str], directory: str | None = None) -> Iterator[S
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="poussetaches-bench-") as new:
-        command = [sys.executable, "-m", "poussetaches", "serve", *settings]
+        command = [sys.executable, "-m", "poussetaches", "serve"]
         command += ["--bind", f"127.0.0.1:{port}", "--data-dir", directory or new]
-        command += ["--log-level", "warning"]
+        # Of a setting that is given twice, the last one counts.
+        command += ["--log-level", "warning", *settings]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
             notices.bind(f"{new}/notices")
             environment = {**os.environ, "NOTIFY_SOCKET": f"{new}/notices"}

@@ -73,27 +73,32 @@ def main(arguments: Namespace) -> None:
         "series": {},
         "notes": [],
     }
-    tables = [machine.line(result["machine"]), str(settings)]
+    _show(f"{machine.line(result['machine'])}\n\n{settings}")
     parts = SUITES[arguments.suite]
     for name in arguments.only or parts:
         part = parts[name]
         found = list(part.measure(settings))
         figures = [one for one in found if isinstance(one, Figure)]
         notes = [one.text for one in found if isinstance(one, Note)]
-        tables.append("\n".join([table(part.title, figures), *notes]))
+        _show("\n".join([table(part.title, figures), *notes]))
         result["figures"] += [figure.to_json() for figure in figures]
         result["notes"] += notes
         result["series"].update(
             (one.key, one.points) for one in found if isinstance(one, Series)
         )
-    progress_ends()
     result["seconds"] = round(time.monotonic() - began, 1)
-    tables.append(_verdict(result))
-    sys.stdout.write("\n\n".join(tables) + "\n")
+    _show(_verdict(result))
     if arguments.json:
         path = Path(arguments.json)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _show(text: str) -> None:
+    """What is known is shown at once, should a later part fail."""
+    progress_ends()
+    sys.stdout.write(f"{text}\n\n")
+    sys.stdout.flush()
 
 
 def _verdict(result: dict[str, Any]) -> str:

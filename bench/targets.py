@@ -41,8 +41,9 @@ def measure(settings: Settings) -> Iterator[Found]:
 def _others(settings: Settings, *, hanging: int) -> tuple[float, int]:
     """What arrived at those that answer in both runs: a second, and in all."""
     tasks = OTHERS * TASKS_EACH
-    # What hangs is not to be waited for at the end.
+    # What hangs is not to be waited for at the end, nor to be warned of.
     flags = settings.flags("--start-paused", "yes", "--drain-timeout", "0s")
+    flags += ["--log-level", "error"]
     with programs.program("bench.slow_receiver", DELAY, TARGETS, hanging) as receiver:
         targets = [f"http://127.0.0.1:{port}/task" for port in receiver.ask("ports")]
         with (
