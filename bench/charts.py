@@ -134,6 +134,47 @@ def dump(path: Path, result: Result) -> None:
         drawing.shade(axis, spans, "a dump")
 
 
+def peers_work(path: Path, result: Result) -> None:
+    """The same work on each of the peers: rates, and what they cost."""
+    _peers(
+        path,
+        result,
+        ("end to end", "End to end, tasks a second", "/s"),
+        ("draining", "Draining a backlog, tasks a second", "/s"),
+        ("CPU a task", "Processor time per task, with broker, without client", "us"),
+    )
+
+
+def peers_latency(path: Path, result: Result) -> None:
+    """The same, when there is next to nothing to do."""
+    rate = result["settings"]["latency_rate"]
+    _peers(
+        path,
+        result,
+        ("latency p50", f"From push to arrival at {rate} tasks a second, median", "ms"),
+        ("p99", "99th percentile", "ms"),
+    )
+
+
+def _peers(path: Path, result: Result, *columns: tuple[str, str, str]) -> None:
+    subjects = result["medians"]
+    height = len(columns) * (0.7 + 0.24 * len(subjects)) + 0.3
+    with drawing.chart(
+        path, _peers_foot(result), panels=len(columns), height=height
+    ) as axes:
+        for axis, (column, title, unit) in zip(axes, columns, strict=True):
+            values = {name: figures[column] for name, figures in subjects.items()}
+            drawing.bars(axis, title, values, US, unit)
+
+
+def _peers_foot(result: Result) -> str:
+    versions = ", ".join(
+        f"{name} {version[name] if isinstance(version, dict) else version}"
+        for name, version in result["versions"].items()
+    )
+    return f"{result['date'][:10]}: {result['machine']}, {versions}"
+
+
 def _by_key(result: Result) -> dict[str, Any]:
     return {figure["key"]: figure for figure in result["figures"]}
 
@@ -147,4 +188,5 @@ CHARTS: dict[str, dict[str, Callable[[Path, Result], None]]] = {
         "workers": workers,
     },
     "million": {"dump": dump},
+    "peers": {"peers": peers_work, "peers-latency": peers_latency},
 }
