@@ -23,7 +23,7 @@ COLOURS = ("#3b82c4", "#d9822b", "#5aa469", "#a06cc0", "#8a8a8a")
 OURS, OTHERS = COLOURS[0], COLOURS[4]
 WIDTH = 8.0
 #: Of the line below each chart: letters.
-FOOT = 150
+FOOT = 135
 
 STYLE = {
     "svg.fonttype": "none",
