@@ -9,6 +9,7 @@ from typing import Any
 from bench import programs
 from bench.figure import Aim, Figure, Found, at_most
 from bench.figures import percentiles, progress
+from bench.machine import syncs
 from bench.programs import Program
 from bench.settings import Settings
 
@@ -29,6 +30,8 @@ def measure(settings: Settings) -> Iterator[Found]:
         # What a request takes from the same generator to the same receiver, directly.
         _generate(receiver.port, target, RATE * BASELINE_SECONDS)
         direct = percentiles(arrivals(receiver, RATE * BASELINE_SECONDS)["latencies"])
+        # What the disk makes of it, whoever else uses it at this time.
+        disk = syncs(RATE * BASELINE_SECONDS, 1 / RATE)
         with programs.service(settings.flags()) as service:
             # The first tasks also pay for what is made once.
             _generate(service.port, target, RATE)
@@ -46,6 +49,13 @@ def measure(settings: Settings) -> Iterator[Found]:
             direct[name],
             "one request, no service",
             aim,
+        )
+    for name in AIMS:
+        yield Figure(
+            f"latency.sync.{name}",
+            f"  a sync of the disk alone, {name}",
+            disk[name],
+            "ms",
         )
     for name in AIMS:
         yield Figure(

@@ -12,10 +12,12 @@ from typing import Any
 import gevent
 
 import poussetaches
-from bench.figures import percentiles, timed
+from bench.figures import percentiles
 
 #: About the size of a push's record, bytes.
 RECORD = 300
+#: So many show what a sync takes when the disk is asked for nothing else.
+SYNCS = 200
 
 
 def describe() -> dict[str, Any]:
@@ -29,7 +31,7 @@ def describe() -> dict[str, Any]:
         "gevent": gevent.__version__,
         "poussetaches": poussetaches.__version__,
         "filesystem": _filesystem(Path(tempfile.gettempdir())),
-        "sync": _sync(),
+        "sync": syncs(SYNCS),
     }
 
 
@@ -62,13 +64,16 @@ def _filesystem(directory: Path) -> str:
     return found
 
 
-def _sync() -> dict[str, float]:
-    """Appends to a file where the services have their data, each synced."""
+def syncs(count: int, pause: float = 0.0) -> dict[str, float]:
+    """What it takes to append a record and sync it, where the services have their data;
+    ms. ``pause``: seconds before each."""
     with tempfile.TemporaryFile(prefix="poussetaches-bench-") as file:
         descriptor = file.fileno()
-
-        def append() -> None:
+        taken = []
+        for _ in range(count):
+            time.sleep(pause)
+            began = time.perf_counter()
             os.write(descriptor, bytes(RECORD))
             os.fdatasync(descriptor)
-
-        return percentiles(timed(append, 200))
+            taken.append(time.perf_counter() - began)
+    return percentiles(sorted(taken))
