@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from argparse import Namespace
@@ -77,6 +78,8 @@ def main(arguments: Namespace) -> None:
     parts = SUITES[arguments.suite]
     for name in arguments.only or parts:
         part = parts[name]
+        # What the part before has written is not to be in the way of this one.
+        os.sync()
         found = list(part.measure(settings))
         figures = [one for one in found if isinstance(one, Figure)]
         notes = [one.text for one in found if isinstance(one, Note)]
