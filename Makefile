@@ -10,7 +10,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 
 .PHONY: help demo test faults faults-long lint check clean
-.PHONY: bench bench-million bench-charts bench-tools
+.PHONY: bench bench-million bench-peers bench-charts bench-tools
 
 help:
 	@echo 'make demo    start the service with an example application and watch it work'
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint    format, lint and types'
 	@echo 'make check   lint, test, faults: what CI runs'
 	@echo 'make bench   measure rates, cost and latency; make bench-million a million tasks;'
+	@echo '             make bench-peers the same work on Celery, Dramatiq, Huey, RQ;'
 	@echo '             make bench-charts draws what was measured into docs/'
 	@echo 'make clean   remove what make made'
 
@@ -80,8 +81,11 @@ bench-tools:
 	    systemctl --quiet unmask --runtime nginx && systemctl --quiet disable nginx; \
 	  true; }
 
+bench-peers: $(VENV)/ready-to-test
+	@$(RUN) -m bench.peers --json .bench/peers.json
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf $(VENV) .bench build dist *.egg-info .coverage .coverage.* htmlcov
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,0 +1,21 @@
+"""Dramatiq with Redis or RabbitMQ."""
+
+from __future__ import annotations
+
+import os
+
+import dramatiq
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
+from dramatiq.brokers.redis import RedisBroker
+
+from bench.peers.application import enqueuing
+from bench.peers.application.posting import post_from_greenlet
+
+url = os.environ["BENCH_BROKER"]
+broker_class = RabbitmqBroker if url.startswith("amqp:") else RedisBroker
+# With the middleware it begins with: without it nothing is faster.
+dramatiq.set_broker(broker_class(url=url))
+post = dramatiq.actor(post_from_greenlet, actor_name="post")
+
+if __name__ == "__main__":
+    enqueuing.main(post.send)
