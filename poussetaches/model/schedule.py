@@ -1,7 +1,9 @@
 """The schedule: a recurring rule, and the moments (slots) it names.
 
 The only door to croniter. Pure: a moment is an argument, in posix seconds of the wall
-clock, and no clock is read. A slot is a whole second. What can be written as a rule
+clock, and no clock is read. A slot that is read off the clock is a whole second; one
+that is counted from the last keeps the fraction with which its schedule began, so that
+thousands of them need not all run at the full second. What can be written as a rule
 stands in ``rule_text.py``; the text itself is kept as it was given, because the id of a
 schedule hangs on it.
 
@@ -96,11 +98,13 @@ class Interval(Rule):
         return True
 
     def next(self, after: float) -> float:
-        return float(math.floor(after) + self.period)
+        return after + self.period
 
     def following(self, slot: float, now: float) -> float:
         missed = max(0.0, now - slot) // self.period
-        return slot + (missed + 1) * self.period
+        following = slot + (missed + 1) * self.period
+        # What a float of this size cannot hold may have been rounded away.
+        return following if following > now else following + self.period
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def test_a_slot_is_not_its_own_successor() -> None:
 
 
 def test_an_interval_begins_one_interval_after_its_push() -> None:
-    assert Rules("UTC").first("@every 90s", NOW + 0.7) == NOW + 90
+    assert Rules("UTC").first("@every 90s", NOW + 0.75) == NOW + 90.75
 
 
 @pytest.mark.parametrize(

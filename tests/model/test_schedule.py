@@ -37,8 +37,24 @@ def test_an_interval_counts_from_the_slot_before() -> None:
     assert isinstance(rule, Interval)
     assert rule.is_interval
     assert rule.next(NOW) == NOW + 90
-    # As the ancestor, which knows no fractions of a second.
-    assert rule.next(NOW + 0.7) == NOW + 90
+    # Thousands that began within a second do not all run at a full one.
+    assert rule.next(NOW + 0.75) == NOW + 90.75
+    assert rule.following(NOW + 90.75, NOW + 91.0) == NOW + 180.75
+
+
+@given(
+    st.floats(0.0, 2e9),
+    st.floats(0.0, 1e7),
+    st.integers(1, 100_000),
+)
+def test_what_follows_an_interval_is_later_than_both(
+    slot: float, passed: float, period: int
+) -> None:
+    rule = Interval("@every", period)
+    now = slot + passed
+    following = rule.following(slot, now)
+    assert slot < following
+    assert now < following <= now + period + 0.001
 
 
 def test_a_rule_of_fields_is_no_interval() -> None:
