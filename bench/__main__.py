@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 
 from bench import suite
 from bench.settings import Settings
@@ -33,4 +35,6 @@ command.add_argument("--source", metavar="DIRECTORY", default=".bench")
 command.add_argument("--target", metavar="DIRECTORY", default="docs")
 command.set_defaults(main=_draw)
 arguments = parser.parse_args()
+# As for Ctrl-C: everything that was started is ended on the way out.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 arguments.main(arguments)
