@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "title": "",
     "usage": "",
     "lifeline": "",
+    "allocator": "",
     # A list of targets is read by what it is later applied with.
     "setting": "model errors",
     "config": "setting model errors",
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     # and seals specs, as whoever makes public JSON of them has to.
     "archive": "channel.messages schema model errors",
     # Only the supervisor opens the store while the service runs.
-    "store": "model errors log",
+    "store": "model allocator errors log",
     # These two turn what a stopped store holds into files for others, and back.
     "store.interchange": "store archive model errors",
     "store.adoption": "store archive schema model errors",

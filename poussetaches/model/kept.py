@@ -74,6 +74,14 @@ class Kept(Mapping[str, Task]):
         self._catch_up()
         return self._line.beyond(after)
 
+    def let_go(self) -> Iterator[Task]:
+        """All of them, in order of ending: each is kept no more once it is handed out.
+        Nothing else can be asked of what is left."""
+        self._line = Line()
+        self._gone.clear()
+        while self._tasks:
+            yield self._tasks.popitem(last=False)[1]
+
     def _catch_up(self) -> None:
         # In order: then most of them leave from the front, and join at the end.
         for task in sorted(self._gone, key=position):

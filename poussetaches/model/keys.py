@@ -64,6 +64,11 @@ class Keys:
         for key, ended_at in self._ended.items():
             yield EndedKey(key, self._ids[key], ended_at)
 
+    def let_go(self, key: str, id: str) -> None:
+        """Do not know the key of a live task any more, as nobody will ask."""
+        if self._ids.get(key) == id:
+            del self._ids[key]
+
     def load(self, live: Iterable[tuple[str, str]], ended: Iterable[EndedKey]) -> None:
         """Take over what is known: key and id of live tasks, and what ``ended``
         gave."""

@@ -7,11 +7,16 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
+from poussetaches.allocator import give_back
 from poussetaches.errors import StoreDamaged, StoreTooNew
 from poussetaches.model.counts import Counts
+from poussetaches.model.line import Line
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import Task
+from poussetaches.model.turns import Turns
 from poussetaches.store import format
 from poussetaches.store.blocks import BlockReader
 from poussetaches.store.files import (
@@ -26,6 +31,9 @@ from poussetaches.store.files import (
 #: when asked and to be built in memory, late enough to cost nothing.
 ROWS = 500
 BLOCK_BYTES = 4 * 1024 * 1024
+#: Tasks that are let go of together: many enough to go seldom over the holes of those
+#: before, in search of the next ones, and not many more than lie in the same memory.
+LET_GO = 5000
 
 
 def write_dump(
@@ -34,12 +42,18 @@ def write_dump(
     queue: TaskQueue,
     *,
     going_on: Callable[[], bool] = lambda: True,
+    letting_go: bool = False,
 ) -> bool:
     """Write the dump of a generation: temporary file, sync, rename, sync the directory.
 
     Runs in the dump writer. ``going_on`` is asked between blocks and before the rename;
     once it says no, the dump is given up. Returns whether it was written. Raises
     OSError; what is unfinished is then for ``remove_unfinished``.
+
+    ``letting_go``: of each task once it is written, for the queue is a copy that nobody
+    will use again. To read an object is to write to the memory where it is, because its
+    references are counted there; so a forked process that reads everything has its own
+    copy of everything in the end, unless it frees the one as it copies the next.
     """
     path = dump_path(directory, generation)
     unfinished = f"{path}{UNFINISHED}"
@@ -52,12 +66,14 @@ def write_dump(
             head = format.header(format.DUMP, generation, salt)
             write_all(fd, head, 0)
             offset = len(head)
-            for body in _bodies(queue):
+            for body in _bodies(queue, letting_go):
                 if not going_on():
                     return False
                 block = format.block(body, salt)
                 write_all(fd, block, offset)
                 offset += len(block)
+                if letting_go:
+                    give_back()
             os.fsync(fd)
     finally:
         os.close(fd)
@@ -118,7 +134,7 @@ def read_meta(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "counts": Counts(**content["counts"])}
 
 
-def _bodies(queue: TaskQueue) -> Iterator[bytes]:
+def _bodies(queue: TaskQueue, letting_go: bool) -> Iterator[bytes]:
     meta = {
         "counts": asdict(queue.counts),
         "paused": queue.paused,
@@ -127,8 +143,9 @@ def _bodies(queue: TaskQueue) -> Iterator[bytes]:
     }
     yield format.pack_dump("queue", meta)
     count = 0
+    tasks = _let_go(queue) if letting_go else _tasks(queue)
     parts: dict[str, Iterable[Any]] = {
-        kind: map(format.task_row, getattr(queue, kind).values()) for kind in TASK_KINDS
+        kind: map(format.task_row, some) for kind, some in tasks.items()
     }
     parts["schedules"] = map(format.schedule_row, queue.schedules.values())
     parts["keys"] = queue.keys.ended()
@@ -137,6 +154,40 @@ def _bodies(queue: TaskQueue) -> Iterator[bytes]:
             count += len(some)
             yield format.dump_body(kind, some)
     yield format.pack_dump("end", count)
+
+
+def _tasks(queue: TaskQueue) -> dict[str, Iterable[Task]]:
+    return {
+        "tasks": queue.tasks.values(),
+        "succeeded": queue.succeeded.values(),
+        "dead": queue.dead.values(),
+    }
+
+
+def _let_go(queue: TaskQueue) -> dict[str, Iterable[Task]]:
+    """The same, in the same order. Each is gone soon after the next one is asked for.
+
+    In the order in which they came, because what came together lies together: the
+    allocator gives its memory back to the system when all in one arena is free.
+    """
+    queue.turns = Turns()
+    queue.runs = Line()
+    queue.leased.clear()
+    return {
+        "tasks": _taken(queue),
+        "succeeded": queue.succeeded.let_go(),
+        "dead": queue.dead.let_go(),
+    }
+
+
+def _taken(queue: TaskQueue) -> Iterator[Task]:
+    tasks = queue.tasks
+    while tasks:
+        for id in [*islice(tasks, LET_GO)]:
+            task = tasks.pop(id)
+            if task.terms.key:
+                queue.keys.let_go(task.terms.key, id)
+            yield task
 
 
 def _parcels(packed_rows: Iterable[bytes]) -> Iterator[list[bytes]]:

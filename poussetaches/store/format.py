@@ -228,10 +228,22 @@ def task_row(task: Task) -> tuple[Any, ...]:
 
 def row_task(row: Sequence[Any]) -> Task:
     """The task that ``task_row`` wrote."""
-    values = [*row]
-    values[6] = STATES[row[6]]
-    values[11:] = map(Terms.of, row[11:])
-    return Task(*values)
+    id, spec, schedule, slot, eta, order, state, attempts, run_at, *rest = row
+    error_status, error, *terms = rest
+    return Task(
+        id,
+        spec,
+        schedule,
+        slot or 0.0,  # the one zero that all have in common, not one of its own
+        eta,
+        order,
+        STATES[state],
+        attempts,
+        run_at or 0.0,
+        error_status,
+        error,
+        *map(Terms.of, terms),
+    )
 
 
 def schedule_row(schedule: Schedule) -> tuple[str, str, bytes, Terms]:

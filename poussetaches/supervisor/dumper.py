@@ -122,6 +122,7 @@ class Dumper:
                 self._generation,
                 self._keeper.queue,
                 going_on=lambda: os.getppid() == parent,
+                letting_go=True,
             )
             status = 0 if written else 2
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import stat
 from collections.abc import Callable
@@ -13,9 +14,9 @@ import msgpack
 import pytest
 
 from poussetaches.errors import StoreDamaged
-from poussetaches.model.events import Cancelled, ClockStepped, Pushed
+from poussetaches.model.events import Cancelled, ClockStepped, Leased, Pushed
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Terms
+from poussetaches.model.task import Task, Terms
 from poussetaches.store import dump, format
 from poussetaches.store.blocks import BlockReader
 from poussetaches.store.dump import read_dump, write_dump
@@ -198,6 +199,52 @@ def test_a_dump_of_before_the_last_moment_was_kept_is_loaded(
 
     rewritten(tmp_path / NAME, older, queue)
     assert state(loaded(tmp_path)) == {**state(queue), "latest": 0.0}
+
+
+def bodies(path: Path) -> list[Any]:
+    data = path.read_bytes()
+    salt = format.read_header(str(path), data, format.DUMP, 3)
+    return [block.body for block in BlockReader(str(path), data, salt)]
+
+
+def test_a_queue_that_is_let_go_of_is_dumped_the_same(
+    tmp_path: Path, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same order, and nothing is left of it in the end."""
+    monkeypatch.setattr(dump, "LET_GO", 2)
+    for number in range(7):
+        queue.apply(Pushed(f"t{number}", NOW, NOW, b"", Terms(key=f"k{number}")))
+    assert write_dump(str(tmp_path), 3, queue)
+    whole = bodies(tmp_path / NAME)
+    assert len(queue.keys) == 9
+    assert write_dump(str(tmp_path), 3, queue, letting_go=True)
+    assert bodies(tmp_path / NAME) == whole
+    assert not any([queue.tasks, queue.leased, queue.succeeded, queue.dead])
+    # Those of tasks that ended before; each of the others went with its task.
+    assert len(queue.keys) == 1
+
+
+def test_what_was_written_is_free_before_what_follows_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the dump writer would have a copy of everything in the end."""
+    monkeypatch.setattr(dump, "LET_GO", 10)
+    monkeypatch.setattr(dump, "ROWS", 10)
+    queue = TaskQueue()
+    for number in range(100):
+        queue.apply(Pushed(f"free-{number}", NOW, NOW, b""))
+        if number % 3 == 0:
+            queue.apply(Leased(f"free-{number}", NOW, 1))
+    left: list[int] = []
+
+    def count() -> bool:
+        tasks = [one for one in gc.get_objects() if isinstance(one, Task)]
+        left.append(sum(task.id.startswith("free-") for task in tasks))
+        return True
+
+    assert write_dump(str(tmp_path), 3, queue, letting_go=True, going_on=count)
+    # Once before each block, that about the queue and the end among them.
+    assert left == pytest.approx([100, *range(90, -1, -10), 0, 0], abs=2)
 
 
 def test_a_dump_that_is_given_up_is_not_there(tmp_path: Path, queue: TaskQueue) -> None:
