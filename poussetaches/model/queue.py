@@ -43,7 +43,7 @@ from poussetaches.model.turns import Turns
 
 #: What a task takes in memory beside its spec and its error, bytes: measured, with its
 #: places in the lists.
-TASK_SIZE = 500
+TASK_SIZE = 400
 
 
 class TaskQueue:

@@ -116,7 +116,8 @@ class Calendar(Rule):
     (see the module): croniter would run the fixed times of an autumn night twice.
     """
 
-    #: ``None``: the zone of this machine, as its C library has it.
+    #: ``None``: the zone of this machine, as its C library has it; it must not be
+    #: changed while this process runs.
     zone: tzinfo | None
     #: Whether the rule is open to every hour, and so follows real time over a jump.
     every_hour: bool
@@ -127,7 +128,11 @@ class Calendar(Rule):
         return False
 
     def next(self, after: float) -> float:
-        wall, fold = self._clock(math.floor(after))
+        return _slot_after(self, math.floor(after))
+
+    def slot_after(self, instant: int) -> float:
+        """As ``next``, worked out anew."""
+        wall, fold = self._clock(instant)
         # The clock does show `wall`, so a seam there is a fold.
         seam = self._seam(wall)
         if seam and fold and not self.every_hour:
@@ -184,6 +189,13 @@ class Calendar(Rule):
 
     def _offset(self, instant: int) -> int:
         return self._clock(instant)[0] - instant
+
+
+@lru_cache(maxsize=4096)
+def _slot_after(rule: Calendar, instant: int) -> float:
+    # Ten thousand schedules of one rule end within a few seconds of each other, and to
+    # work their next slot out takes ten times what is done for a run otherwise.
+    return rule.slot_after(instant)
 
 
 @lru_cache(maxsize=16_384)

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model import decisions
+from poussetaches.model import decisions, schedule
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.schedule import parse_rule
 from tests.support.queues import OK, POLICY, apply, leased, scheduled
@@ -149,9 +149,12 @@ def machine_zone(
     """Make the parameter the zone of this machine, as TZ."""
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
+    # What was worked out before was for the zone before.
+    schedule._slot_after.cache_clear()
     yield request.param
     monkeypatch.undo()
     time.tzset()
+    schedule._slot_after.cache_clear()
 
 
 @pytest.mark.parametrize("machine_zone", [*ZONES, "Europe/Dublin"], indirect=True)
