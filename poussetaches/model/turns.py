@@ -5,8 +5,8 @@ and hold up everybody else's tasks. The rule is that of the dynamic threshold (C
 and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998): a
 lane may begin another attempt while it has fewer in flight than there are free slots.
 One lane alone so gets half of all slots, the first that comes beside it half as many at
-once, and so on: whoever comes last still finds one. Among the lanes that may, the one
-whose first task is due first is next.
+once, and so on: of 2^n slots, n targets that hang leave one. Among the lanes that may,
+the one whose first task is due first is next.
 """
 
 from __future__ import annotations

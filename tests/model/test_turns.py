@@ -136,6 +136,7 @@ def test_whoever_comes_beside_those_that_hang_finds_a_slot() -> None:
         while scene.begin(slots - len(scene.in_flight)) is not None:
             pass
     assert in_flight(scene, *hanging) == [32, 16, 8, 4, 2]
+    assert slots - len(scene.in_flight) == 2
     scene.add("http://quick:80", 99.0)
     quick = scene.begin(slots - len(scene.in_flight))
     assert quick is not None
