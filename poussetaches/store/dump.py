@@ -31,6 +31,9 @@ from poussetaches.store.files import (
 #: when asked and to be built in memory, late enough to cost nothing.
 ROWS = 500
 BLOCK_BYTES = 4 * 1024 * 1024
+#: So many bytes at a time are brought to disk: all of them at once, at the end, would
+#: hold up whoever syncs a journal beside it.
+SYNC_BYTES = 16 * 1024 * 1024
 #: Tasks that are let go of together: many enough to go seldom over the holes of those
 #: before, in search of the next ones, and not many more than lie in the same memory.
 LET_GO = 5000
@@ -65,13 +68,16 @@ def write_dump(
         with about(unfinished):
             head = format.header(format.DUMP, generation, salt)
             write_all(fd, head, 0)
-            offset = len(head)
+            offset = synced = len(head)
             for body in _bodies(queue, letting_go):
                 if not going_on():
                     return False
                 block = format.block(body, salt)
                 write_all(fd, block, offset)
                 offset += len(block)
+                if offset - synced >= SYNC_BYTES:
+                    os.fdatasync(fd)
+                    synced = offset
                 if letting_go:
                     give_back()
             os.fsync(fd)

@@ -32,6 +32,8 @@ LARGE_JOURNAL = 128 * 1024 * 1024
 PAUSE = 10.0
 #: After each failure it takes twice as long to the next attempt, up to this, seconds.
 LONGEST_PAUSE = 3600.0
+#: How far the dump writer stands back for those that somebody waits for (man 2 nice).
+NICENESS = 10
 #: Exit status of a dump writer that has said itself why it failed.
 FAILED = 1
 
@@ -115,6 +117,7 @@ class Dumper:
             # its writing ends as below.
             die_with_parent()
             gc.disable()
+            os.nice(NICENESS)
             Signals.reset_in_child()
             self._close_sockets()
             written = write_dump(

@@ -247,6 +247,30 @@ def test_what_was_written_is_free_before_what_follows_is_read(
     assert left == pytest.approx([100, *range(90, -1, -10), 0, 0], abs=2)
 
 
+def test_a_long_dump_reaches_the_disk_bit_by_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at once would hold up the journal, which is synced beside it."""
+    monkeypatch.setattr(dump, "SYNC_BYTES", 10_000)
+    synced: list[int] = []
+    fdatasync = os.fdatasync
+
+    def sync(fd: int) -> None:
+        synced.append(os.fstat(fd).st_size)
+        fdatasync(fd)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.setattr(dump, "ROWS", 1)
+    queue = TaskQueue()
+    for number in range(10):
+        queue.apply(Pushed(f"t{number}", NOW, NOW, bytes(4000)))
+    assert write_dump(str(tmp_path), 3, queue)
+    size = (tmp_path / NAME).stat().st_size
+    assert len(synced) == 3
+    gaps = [b - a for a, b in zip([0, *synced], [*synced, size], strict=True)]
+    assert max(gaps) < 15_000
+
+
 def test_a_dump_that_is_given_up_is_not_there(tmp_path: Path, queue: TaskQueue) -> None:
     """Whenever the answer becomes no: also when everything is written but the name."""
     asked = 0
