@@ -127,6 +127,9 @@ class Dumper:
                 going_on=lambda: os.getppid() == parent,
                 letting_go=True,
             )
+            if written:
+                # Here, for to remove a large file takes a file system a while.
+                self._tidy(lambda: self._store.forget_before(self._generation))
             status = 0 if written else 2
         except OSError as error:
             log.error("no dump: %s; %s", error, self._next_attempt())
@@ -150,7 +153,6 @@ class Dumper:
             self._tidy(self._store.forget_unfinished)
             return
         self._failures = 0
-        self._tidy(lambda: self._store.forget_before(self._generation))
         self.duration = now - self._begun_at
         log.info(
             "dumped",

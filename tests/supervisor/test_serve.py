@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from poussetaches.config import Config
-from poussetaches.model.decisions import Submission
+from poussetaches.model.task import Submission
 from poussetaches.supervisor import serve
 
 
