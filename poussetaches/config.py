@@ -18,6 +18,7 @@ from pathlib import Path
 
 from poussetaches.errors import ConfigError
 from poussetaches.model.allowlist import AllowList
+from poussetaches.model.turns import SHARES
 from poussetaches.setting import (
     ADDRESS,
     DIRECTORY,
@@ -142,9 +143,9 @@ class Config:
 
     @property
     def slots(self) -> int:
-        """Attempts that one worker makes at once, whatever the target: half of them
-        are for those that come beside the first (see ``model/turns.py``)."""
-        return 2 * self.concurrency
+        """Attempts that one worker makes at once, whatever the target: all but one
+        share is for those that come beside the first (see ``model/turns.py``)."""
+        return SHARES * self.concurrency
 
     @classmethod
     def load(

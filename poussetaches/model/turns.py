@@ -3,10 +3,10 @@
 Tasks wait in lanes, one per origin, because a target that hangs must not take all slots
 and hold up everybody else's tasks. The rule is that of the dynamic threshold (Choudhury
 and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998): a
-lane may begin another attempt while it has fewer in flight than there are free slots.
-One lane alone so gets half of all slots, the first that comes beside it half as many at
-once, and so on: of 2^n slots, n targets that hang leave one. Among the lanes that may,
-the one whose first task is due first is next.
+lane may begin another attempt while it has fewer in flight than a part of what is free.
+One lane alone so gets one share of all slots, the first that comes beside it one share
+of the rest, and so on: of 256 slots, twenty targets that hang leave 14. Among the lanes
+that may, the one whose first task is due first is next.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ from collections.abc import Collection, Iterable, Iterator
 from poussetaches.model.lane import Lane, Place
 from poussetaches.model.line import Line, Position, position
 from poussetaches.model.task import State, Task
+
+#: The part of all slots that one lane alone gets is one of so many. The more there are,
+#: the less one that hangs takes from the others; but together they are also what a
+#: worker may have under way.
+SHARES = 8
+REST = SHARES - 1
 
 #: The first task of a part of a lane, after its position, and those that follow it.
 Start = tuple[float, int, Task, Iterator[Task]]
@@ -46,7 +52,7 @@ class Turns:
         if free > self._too_few:
             self._look_again(free)
         while (lane := self._in_line.first()) is not None:
-            if lane.in_flight < free:
+            if REST * lane.in_flight < free:
                 return lane.first()
             self._in_line.remove(lane)
             self._set_aside(lane)
@@ -64,13 +70,13 @@ class Turns:
     def _set_aside(self, lane: Lane) -> None:
         lane.place = Place.ASIDE
         self._aside.append(lane)
-        self._too_few = min(self._too_few, lane.in_flight)
+        self._too_few = min(self._too_few, REST * lane.in_flight)
 
     def _look_again(self, free: int) -> None:
         aside, self._aside = self._aside, []
         self._too_few = math.inf
         for lane in aside:
-            if lane.in_flight < free:
+            if REST * lane.in_flight < free:
                 lane.place = Place.IN_LINE
                 self._in_line.add(lane)
             else:
@@ -101,7 +107,7 @@ class Turns:
         lane = self._lanes[task.terms.origin]
         lane.in_flight -= 1
         if lane.place is Place.ASIDE:
-            self._too_few = min(self._too_few, lane.in_flight)
+            self._too_few = min(self._too_few, REST * lane.in_flight)
         elif lane.in_flight == 0 and lane.place is Place.NOWHERE:
             del self._lanes[task.terms.origin]
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from poussetaches.model.turns import SHARES
 from tests.faults.trial import Trial
 from tests.faults.witness import Witness
 from tests.support.connection import Answer, ask
@@ -250,7 +251,7 @@ class Laboratory:
             ),
         ):
             expect(not found, f"{len(found)} {what}, such as {found[:1]}")
-        slots = 2 * self._workers * int(str(self.service.settings["concurrency"]))
+        slots = SHARES * self._workers * int(str(self.service.settings["concurrency"]))
         expect(
             repeats <= interrupted <= slots * len(self._interruptions),
             f"{repeats} repeats, {interrupted} attempts interrupted, in"

@@ -47,6 +47,7 @@ from poussetaches.model.keys import EndedKey
 from poussetaches.model.queue import TASK_SIZE, TaskQueue
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import NO_ANSWER, Submission, Task, Terms
+from poussetaches.model.turns import REST
 from tests.support.queues import apply, state
 
 P = ParamSpec("P")
@@ -202,7 +203,7 @@ class Ledger:
             for id, run in self.runs.items()
             if not run.is_leased
             and run.eta <= now
-            and self.in_flight(run.terms.origin) < free
+            and REST * self.in_flight(run.terms.origin) < free
         ]
         return None if self.paused or not due else min(due)[2]
 

@@ -13,6 +13,7 @@ from poussetaches.channel.messages import Ended, Lease, Message
 from poussetaches.errors import StoreFull
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Submission, Terms
+from poussetaches.model.turns import SHARES
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock
@@ -94,9 +95,9 @@ def test_the_least_loaded_worker_comes_first(keeper: Keeper) -> None:
     assert [len(leases(worker)) for worker in workers] == [2, 2]
 
 
-def test_one_target_alone_gets_half_of_all_slots(keeper: Keeper) -> None:
+def test_one_target_alone_gets_one_share_of_all_slots(keeper: Keeper) -> None:
     """And what waits for it wakes nobody up, until something has ended."""
-    workers = Workers(4, 4)
+    workers = Workers(2 * SHARES, 2 * SHARES)
     dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 6, origin="http://hangs:80")
     dispatch.lease(time.monotonic())
@@ -105,7 +106,7 @@ def test_one_target_alone_gets_half_of_all_slots(keeper: Keeper) -> None:
     push(keeper, 6, origin="http://other:80")
     assert dispatch.due_at(1000.0) <= 1000.0
     dispatch.lease(time.monotonic())
-    assert dispatch.in_flight == 6
+    assert dispatch.in_flight == 8
     assert dispatch.due_at(time.monotonic()) == float("inf")
     [worker, _] = workers
     dispatch.ended(worker, ended(leases(worker)[0].lease))
@@ -113,7 +114,7 @@ def test_one_target_alone_gets_half_of_all_slots(keeper: Keeper) -> None:
 
 
 def test_the_limit_of_a_target_follows_the_workers_that_live(keeper: Keeper) -> None:
-    workers = Workers(4, 4)
+    workers = Workers(2 * SHARES, 2 * SHARES)
     workers.all[1].ready = False
     dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 9, origin="http://one:80")

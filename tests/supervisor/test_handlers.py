@@ -37,6 +37,7 @@ from poussetaches.config import Config
 from poussetaches.errors import IllegalEvent
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import State, Submission
+from poussetaches.model.turns import SHARES
 from poussetaches.store.disk import Store
 from poussetaches.supervisor import handlers
 from poussetaches.supervisor.children import Child
@@ -337,7 +338,7 @@ def test_nonsense_is_the_end_of_who_says_it(
     assert house.keeper.queue.difference() == 0
 
 
-@pytest.mark.parametrize("slots", [0, -1, 9, 2**63])
+@pytest.mark.parametrize("slots", [0, -1, 4 * SHARES + 1, 2**63])
 def test_a_worker_has_the_slots_it_was_given(house: House, slots: int) -> None:
     """With more of them it would be given all tasks, and the disk might be full when
     they end."""
