@@ -29,3 +29,5 @@ if __name__ == "__main__":
     with app.producer_pool.acquire(block=True) as producer:
         apply = partial(post.apply_async, producer=producer)
         enqueuing.main(lambda payload: apply((payload,)))
+    # What is sent and not confirmed may be lost if the connection just breaks off.
+    app.close()
