@@ -99,15 +99,21 @@ class Supervisor:
                 patience = None if until == NEVER else max(0.0, until - now)
                 ready = self._selector.select(patience)
                 self._watchdog.woke()
-                for key, mask in ready:
-                    if key.data is None:
-                        self._heed_signals()
-                    elif mask & selectors.EVENT_READ:
-                        self._receive(key.data)
+                self._take(ready)
+                if ready:
+                    # What has come meanwhile shares the sync, which takes far longer.
+                    self._take(self._selector.select(0))
                 self._tick(time.monotonic())
         finally:
             self._dumper.abandon()
             self._children.end()
+
+    def _take(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        for key, mask in ready:
+            if key.data is None:
+                self._heed_signals()
+            elif mask & selectors.EVENT_READ:
+                self._receive(key.data)
 
     def _is_over(self) -> bool:
         # Whoever cannot even be killed is left to the operating system.
