@@ -21,5 +21,5 @@ post = dramatiq.actor(post_from_greenlet, actor_name="post")
 if __name__ == "__main__":
     enqueuing.main(post.send)
     # What is sent and not confirmed may be lost if the connection just breaks off: of
-    # 25,000 tasks RabbitMQ dropped the last hundred, one time in ten.
+    # 25,000 tasks RabbitMQ dropped the last hundred, now and then.
     broker.close()
