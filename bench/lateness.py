@@ -59,7 +59,7 @@ def measure(settings: Settings) -> Iterator[Found]:
     together = max(Counter(slot % PERIOD for slot in slots.values()).values())
     yield Note(
         f"{len(latenesses):,} runs; as many as {together:,} schedules have the same"
-        " slot: those of @every are whole seconds."
+        " slot."
     )
 
 
