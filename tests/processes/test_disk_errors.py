@@ -190,7 +190,7 @@ def test_a_dump_that_fails_ends_nothing_but_itself(
             assert line.endswith("; the next attempt is made in 0 s")
             assert not list(service.data_dir.glob("*.tmp"))
         # Old files that cannot be removed stay until the next dump.
-        fault = Fault("unlink", errno.EIO, "*", "")
+        fault = Fault("unlink", errno.EIO, "dump*", "")
         ordered.fail(fault)
         assert ordered.push()
         ordered.wait_for_line("a superfluous file cannot be removed: ", 1)
