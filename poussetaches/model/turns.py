@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 
-from poussetaches.model.lane import Lane, Place
+from poussetaches.model.lane import Lane
 from poussetaches.model.line import Line, Position, position
 from poussetaches.model.task import State, Task
 
@@ -35,52 +37,33 @@ class Turns:
     def __init__(self) -> None:
         #: By origin; those only of which a task waits or is in flight.
         self._lanes: dict[str, Lane] = {}
-        self._in_line: Line[Lane] = Line()
-        #: No more than there are attempts in flight.
-        self._aside: list[Lane] = []
-        #: When more slots than this are free, one of those aside may go on.
-        self._too_few = math.inf
+        #: Those in which a task waits, by how many are in flight, because equally many
+        #: may or may not go on together. Of so different numbers there are few: less
+        #: than the root of twice the slots. None of the lines is ever empty.
+        self._lines: dict[int, Line[Lane]] = {}
         self._orders = 0
 
     # --- whose turn it is -------------------------------------------------------------
 
-    def next(self, free: int) -> Task | None:
+    def next(self, free: float) -> Task | None:
         """Whose turn is next, due or not, while so many slots are free; None if nobody
         may have one of them."""
-        if free <= 0:
-            return None
-        if free > self._too_few:
-            self._look_again(free)
-        while (lane := self._in_line.first()) is not None:
-            if REST * lane.in_flight < free:
-                return lane.first()
-            self._in_line.remove(lane)
-            self._set_aside(lane)
-        return None
+        best: Lane | None = None
+        for in_flight, line in self._lines.items():
+            if REST * in_flight < free:
+                lane = line.first()
+                assert lane is not None
+                if (
+                    best is None
+                    or lane.eta < best.eta
+                    or (lane.eta == best.eta and lane.order < best.order)
+                ):
+                    best = lane
+        return None if best is None else best.first()
 
     def first(self) -> Task | None:
         """Whose turn is next, if it does not matter what is in flight."""
-        lane = min(self._heads(), key=position, default=None)
-        return None if lane is None else lane.first()
-
-    def _heads(self) -> list[Lane]:
-        first = self._in_line.first()
-        return self._aside if first is None else [first, *self._aside]
-
-    def _set_aside(self, lane: Lane) -> None:
-        lane.place = Place.ASIDE
-        self._aside.append(lane)
-        self._too_few = min(self._too_few, REST * lane.in_flight)
-
-    def _look_again(self, free: int) -> None:
-        aside, self._aside = self._aside, []
-        self._too_few = math.inf
-        for lane in aside:
-            if REST * lane.in_flight < free:
-                lane.place = Place.IN_LINE
-                self._in_line.add(lane)
-            else:
-                self._set_aside(lane)
+        return self.next(math.inf)
 
     # --- what happens -----------------------------------------------------------------
 
@@ -93,66 +76,64 @@ class Turns:
         if lane is None:
             lane = self._lanes[origin] = Lane()
         if lane.add(task):
-            self._settle(lane)
+            self._settle(lane, lane.in_flight)
 
     def begin(self, task: Task) -> None:
         """``task``, which waited, is in flight."""
         lane = self._lanes[task.terms.origin]
-        if lane.remove(task):
-            self._settle(lane)
-        lane.in_flight += 1
+        lane.remove(task)
+        self._settle(lane, lane.in_flight + 1)
 
     def end(self, task: Task) -> None:
         """``task``, which was in flight, is so no more."""
         lane = self._lanes[task.terms.origin]
-        lane.in_flight -= 1
-        if lane.place is Place.ASIDE:
-            self._too_few = min(self._too_few, REST * lane.in_flight)
-        elif lane.in_flight == 0 and lane.place is Place.NOWHERE:
-            del self._lanes[task.terms.origin]
+        self._settle(lane, lane.in_flight - 1)
+        self._drop_if_done(task.terms.origin, lane)
 
     def remove(self, task: Task) -> None:
         """``task``, which waited, does so no more."""
         lane = self._lanes[task.terms.origin]
         if lane.remove(task):
-            self._settle(lane)
-        if lane.in_flight == 0 and lane.place is Place.NOWHERE:
-            del self._lanes[task.terms.origin]
+            self._settle(lane, lane.in_flight)
+            self._drop_if_done(task.terms.origin, lane)
 
     def load(self, tasks: Collection[Task], last_order: int) -> None:
         """Those of ``tasks`` that wait have the turns that their order says."""
         self._orders = last_order
         waiting: dict[str, list[Task]] = {}
+        in_flight: Counter[str] = Counter()
         for task in tasks:
             of_lane = waiting.setdefault(task.terms.origin, [])
             if task.state is State.WAITING:
                 of_lane.append(task)
-        self._lanes = {origin: Lane() for origin in waiting}
-        for origin, lane in self._lanes.items():
-            lane.load(waiting[origin])
-            self._settle(lane)
-        for task in tasks:
-            if task.state is State.LEASED:
-                self._lanes[task.terms.origin].in_flight += 1
+            else:
+                in_flight[task.terms.origin] += 1
+        for origin, of_lane in waiting.items():
+            lane = self._lanes[origin] = Lane()
+            lane.load(of_lane)
+            self._settle(lane, in_flight[origin])
 
-    def _settle(self, lane: Lane) -> None:
-        """Another task than before, or none, is the first of ``lane``: it stands where
-        that says."""
+    def _settle(self, lane: Lane, in_flight: int) -> None:
+        """``lane`` has so many in flight now, and perhaps another first task than
+        before, or none: it stands where that says."""
+        lines = self._lines
+        if lane.stands:
+            line = lines[lane.in_flight]
+            line.remove(lane)
+            if line.first() is None:
+                del lines[lane.in_flight]
+        lane.in_flight = in_flight
         first = lane.first()
-        if lane.place is Place.IN_LINE:
-            if first is not None and len(self._lanes) == 1:
-                lane.eta, lane.order = first.eta, first.order
-                return  # Alone it stands right wherever it stands.
-            self._in_line.remove(lane)
-        elif lane.place is Place.ASIDE and first is None:
-            self._aside.remove(lane)
-        if first is None:
-            lane.place = Place.NOWHERE
-            return
-        lane.eta, lane.order = first.eta, first.order
-        if lane.place is not Place.ASIDE:
-            lane.place = Place.IN_LINE
-            self._in_line.add(lane)
+        lane.stands = first is not None
+        if first is not None:
+            lane.eta, lane.order = first.eta, first.order
+            if in_flight not in lines:
+                lines[in_flight] = Line()
+            lines[in_flight].add(lane)
+
+    def _drop_if_done(self, origin: str, lane: Lane) -> None:
+        if not lane.stands and lane.in_flight == 0:
+            del self._lanes[origin]
 
     # --- the lists --------------------------------------------------------------------
 
@@ -163,11 +144,13 @@ class Turns:
         Cheap with few lanes, and on the first page: only those are looked into whose
         turn comes.
         """
-        begun = self._aside
+        lines = self._lines.values()
+        coming = heapq.merge(*(line.beyond(after) for line in lines), key=position)
+        begun: list[Lane] = []
         if after is not None:
-            begun = [*begun, *self._in_line.until(after)]
+            begun += chain.from_iterable(line.until(after) for line in lines)
         starts = heapq.nsmallest(most, _starts(begun, after))
-        return _in_turn(heapq.merge(starts, _starts(self._in_line.beyond(after), None)))
+        return _in_turn(heapq.merge(starts, _starts(coming, None)))
 
 
 def _starts(lanes: Iterable[Lane], after: Position | None) -> Iterator[Start]:

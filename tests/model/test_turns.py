@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poussetaches.model.line import Position, position
+from poussetaches.model.line import Line, Position, position
 from poussetaches.model.task import State, Task, Terms
 from poussetaches.model.turns import REST, SHARES, Turns
 
@@ -161,3 +162,33 @@ def test_a_target_alone_on_one_slot_has_it() -> None:
     scene.add("http://a:80")
     assert scene.begin(0) is None
     assert scene.begin(1) is not None
+
+
+def test_a_turn_costs_the_same_beside_many_that_may_not_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody looks at them again because a slot is free."""
+    scene = Scene()
+    turns, slots = scene.turns, 400
+    for number in range(3 * 300):
+        scene.add(f"http://{number % 300}:80")
+    in_flight: list[Task] = []
+    while (task := turns.next(slots - len(in_flight))) is not None:
+        turns.begin(task)
+        in_flight.append(task)
+    deeds: list[str] = []
+    for name in ("add", "remove"):
+        original = getattr(Line, name)
+
+        def counted(line: Line[Task], thing: Task, original=original) -> bool:  # type: ignore[no-untyped-def]
+            deeds.append("")
+            return bool(original(line, thing))
+
+        monkeypatch.setattr(Line, name, counted)
+    for _ in range(100):
+        turns.end(in_flight.pop(0))
+        task = turns.next(slots - len(in_flight))
+        assert task is not None
+        turns.begin(task)
+        in_flight.append(task)
+    assert len(deeds) <= 5 * 100
