@@ -98,7 +98,10 @@ class TaskView(NamedTuple):
 
 
 _decoder = msgspec.json.Decoder(PushBody)
-_array_decoder = msgspec.json.Decoder(list[PushBody])
+#: Of a batch, which is first taken apart: so it is known how many there are before
+#: anything is made of them, and what is wrong with one is the same as without others.
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
 
 
 @lru_cache(maxsize=4096)
@@ -113,7 +116,7 @@ def parse_push(
 
     ``max_payload``: bytes that a payload may have; None: any number.
     """
-    given = _read(body, _decoder.decode, PushBody)
+    given = _read(body, "The body")
     return _push(given, os.urandom(ID_BYTES).hex(), rules, max_payload)
 
 
@@ -126,19 +129,19 @@ def parse_batch(
     Raises InvalidInput naming the element, counted from 0, the field and the reason:
     for what cannot be read before the first of them, for the rest when it is its turn.
     """
-    if lines:
-        many = _read(body, _decoder.decode_lines, list[PushBody], _decode_any_lines)
-    else:
-        many = _read(body, _array_decoder.decode, list[PushBody])
+    try:
+        many = _decoded(_decode_lines if lines else _decode_array, body, "The body")
+    except msgspec.ValidationError:
+        raise InvalidInput("The body must be a JSON array of pushes.") from None
     if not 1 <= len(many) <= MOST_PUSHES:
         few = InvalidInput("A batch has at least one push.")
         raise TooLarge(f"A batch has at most {MOST_PUSHES} pushes.") if many else few
     ids = os.urandom(ID_BYTES * len(many)).hex()
     width = 2 * ID_BYTES
-    for number, given in enumerate(many):
+    for number, raw in enumerate(many):
         id = ids[number * width : (number + 1) * width]
         try:
-            yield _push(given, id, rules, max_payload)
+            yield _push(_read(raw, "It"), id, rules, max_payload)
         except InvalidInput as error:
             raise _of_element(number, error) from None
 
@@ -189,41 +192,42 @@ def encode(value: Any) -> bytes:
 # --- reading ------------------------------------------------------------------------
 
 
-def _decode_any_lines(body: bytes) -> list[Any]:
-    return msgspec.json.Decoder().decode_lines(body)
-
-
-def _read(
-    body: bytes,
-    decode: Callable[[bytes], T],
-    kind: type[T],
-    decode_any: Callable[[bytes], Any] = msgspec.json.decode,
-) -> T:
+def _read(body: bytes | msgspec.Raw, subject: str) -> PushBody:
+    """``subject``: what ``body`` is, for people."""
     try:
-        try:
-            return decode(body)
-        except msgspec.ValidationError:
-            return msgspec.convert(_with_folded_keys(decode_any(body)), kind)
+        return _decoded(_decode_push, body, subject)
     except msgspec.ValidationError as error:
-        raise _invalid(error) from None
+        raise _invalid_push(str(error), subject) from None
+
+
+def _decode_push(body: bytes | msgspec.Raw) -> PushBody:
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError:
+        return msgspec.convert(_with_folded_keys(msgspec.json.decode(body)), PushBody)
+
+
+def _decoded(decode: Callable[[Any], T], body: bytes | msgspec.Raw, subject: str) -> T:
+    """Raises InvalidInput for what is no JSON, and msgspec.ValidationError."""
+    try:
+        return decode(body)
+    except msgspec.ValidationError:
+        raise
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The body is not valid JSON: {error}.") from None
+        raise InvalidInput(f"{subject} is not valid JSON: {error}.") from None
     except RecursionError:
-        raise InvalidInput("The body is nested too deeply.") from None
+        raise InvalidInput(f"{subject} is nested too deeply.") from None
 
 
 def _with_folded_keys(given: Any) -> Any:
     """Our names in lower case: the ancestor reads ``URL`` as ``url``."""
-    if isinstance(given, list):
-        return [_with_folded_keys(one) for one in given]
     if not isinstance(given, dict):
         return given
     known = PushBody.__struct_fields__
     return {k.lower() if k.lower() in known else k: v for k, v in given.items()}
 
 
-_IN_ELEMENT = re.compile(r" - at `\$\[(\d+)\](?:\.\w+[^`]*)?`$")
-_AT_FIELD = re.compile(r" - at `\$(?:\[\d+\])?\.(\w+)[^`]*`$")
+_AT_FIELD = re.compile(r" - at `\$\.(\w+)[^`]*`$")
 _NAMED_FIELD = re.compile(r"field `([^`]*)`")
 
 
@@ -233,17 +237,8 @@ def _of_element(number: int, error: InvalidInput) -> InvalidInput:
     return type(error)(f"Element {number}: {error.message}", field=field)
 
 
-def _invalid(error: msgspec.ValidationError) -> InvalidInput:
-    """msgspec's finding in our words."""
-    text = str(error)
-    if element := _IN_ELEMENT.search(text):
-        return _of_element(int(element[1]), _invalid_push(text, "It"))
-    if text.startswith("Expected `array`"):
-        return InvalidInput("The body must be a JSON array of pushes.")
-    return _invalid_push(text, "The body")
-
-
 def _invalid_push(text: str, subject: str) -> InvalidInput:
+    """msgspec's finding in our words."""
     if found := _AT_FIELD.search(text):
         reason = text[: found.start()]
         return InvalidInput(f"{found[1]}: {_lower_first(reason)}", field=found[1])

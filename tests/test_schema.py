@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poussetaches import schema
-from poussetaches.errors import InvalidInput
+from poussetaches.errors import InvalidInput, TooLarge
 from poussetaches.model.rules import Rules
 from poussetaches.model.schedule import schedule_id
 from poussetaches.model.task import Spec
@@ -261,6 +261,13 @@ def test_the_bad_element_is_named(lines: bool, bad: Any, field: str) -> None:
 def test_what_is_no_batch_is_refused(body: bytes, lines: bool, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         batch(body, lines=lines)
+
+
+@pytest.mark.parametrize("write", [array, in_lines])
+def test_too_many_are_refused_before_any_of_them_is_read(write: Any) -> None:
+    """A body may hold millions, and to find fault with one of them takes its time."""
+    with pytest.raises(TooLarge, match="at most 10000"):
+        batch(write(*[{"url": 7}] * 10_001), lines=write is in_lines)
 
 
 @given(st.binary(max_size=200), st.booleans())
