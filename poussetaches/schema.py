@@ -39,6 +39,8 @@ ID_BYTES = 16
 
 #: In a batch. All of them happen at one moment, for which everything else waits.
 MOST_PUSHES = 10_000
+#: Among them: to find the first slot of one takes fifty times as long as a task does.
+MOST_SCHEDULES = 100
 
 #: Characters. A key is kept in memory for as long as it is known.
 LONGEST_KEY = 255
@@ -138,12 +140,17 @@ def parse_batch(
         raise TooLarge(f"A batch has at most {MOST_PUSHES} pushes.") if many else few
     ids = os.urandom(ID_BYTES * len(many)).hex()
     width = 2 * ID_BYTES
+    schedules = 0
     for number, raw in enumerate(many):
         id = ids[number * width : (number + 1) * width]
         try:
-            yield _push(_read(raw, "It"), id, rules, max_payload)
+            asked = _push(_read(raw, "It"), id, rules, max_payload)
         except InvalidInput as error:
             raise _of_element(number, error) from None
+        schedules += asked.schedule != ""
+        if schedules > MOST_SCHEDULES:
+            raise TooLarge(f"A batch has at most {MOST_SCHEDULES} schedules.")
+        yield asked
 
 
 def _push(

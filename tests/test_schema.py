@@ -270,6 +270,14 @@ def test_too_many_are_refused_before_any_of_them_is_read(write: Any) -> None:
         batch(write(*[{"url": 7}] * 10_001), lines=write is in_lines)
 
 
+def test_a_batch_has_few_schedules() -> None:
+    """To begin ten thousand holds up everybody else for seconds."""
+    schedules = [{"url": f"{URL}{n}", "schedule": "@daily"} for n in range(101)]
+    assert len(batch(array(*schedules[1:], *[GOOD] * 100))) == 200
+    with pytest.raises(TooLarge, match="at most 100 schedules"):
+        batch(array(*schedules, GOOD))
+
+
 @given(st.binary(max_size=200), st.booleans())
 def test_no_batch_brings_anything_but_a_refusal(body: bytes, lines: bool) -> None:
     with pytest.raises(InvalidInput):
