@@ -77,21 +77,22 @@ class Store:
         self._pending_size = size
         self._is_pressing |= not lazily
 
-    def commit(self) -> None:
+    def commit(self) -> bool:
         """Write what was appended, and make it durable if durability is "always" and
-        not all of it was taken lazily.
+        not all of it was taken lazily. Returns whether there was anything.
 
         Raises OSError: then nothing of it may be acknowledged, and this store is not to
         be used again.
         """
         if not self._pending:
-            return
+            return False
         self.journal_size += self._journal.append(self._pending)
         self._pending = []
         self._pending_size = format.ARRAY.size
         self._unsynced = True
         if self._durability == "always" and self._is_pressing:
             self.sync()
+        return True
 
     @property
     def wants_sync(self) -> bool:

@@ -232,9 +232,10 @@ class Keeper:
         ahead = decisions.slots_ahead(self.queue, task.schedule, self._policy)
         return task.slot + self.queue.skew - ahead
 
-    def commit(self) -> None:
-        """Make durable what was decided since the last commit. Raises OSError."""
-        self.store.commit()
+    def commit(self) -> bool:
+        """Make durable what was decided since the last commit; returns whether anything
+        was. Raises OSError."""
+        return self.store.commit()
 
     def _ends_room(self, *, further: int = 0) -> int:
         """Bytes that the ends of all attempts that can be in flight may need, with so

@@ -4,8 +4,8 @@ One tick: take what arrived, lease what is due, commit once, send. Then sleep un
 exactly the next due moment or the next byte. There is no polling anywhere.
 
 What is not about tasks (children, the clock, dumps ...) are chores. They are done when
-they are due, and in a loop that turns for other reasons at most twenty times a second:
-under load, to look after them in every tick takes as long as the tasks do.
+they are due, and after changes at most twenty times a second: under load, to look after
+them in every tick takes as long as the tasks do.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 STOP_TIMEOUT = 5.0
 #: How long what nobody waits for may stay unsynced, with durability "always", seconds.
 LAZINESS = 0.05
-#: How long chores may rest in a loop that turns for other reasons, seconds.
+#: How long chores may rest after a change, seconds.
 REST = 0.05
 NEVER = float("inf")
 
@@ -122,7 +122,6 @@ class Supervisor:
     # --- one tick ---------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
-        self._chores_at = min(self._chores_at, self._chores_done_at + REST)
         has_chores = self._chores_at <= now
         if has_chores:
             self._watchdog.at("chores")
@@ -132,7 +131,9 @@ class Supervisor:
         self._dispatch.lease(now)
         self._handlers.send_pulses(now)
         self._watchdog.at("commit")
-        self._keeper.commit()
+        if self._keeper.commit():
+            # What has changed may be a chore's business, too.
+            self._chores_at = min(self._chores_at, self._chores_done_at + REST)
         # Nothing is sent anywhere but here: what was decided is on disk now.
         for child in self._children:
             if child.peer.has_unsent:

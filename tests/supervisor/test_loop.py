@@ -88,8 +88,8 @@ def supervisor(tmp_path: Path, api: Api) -> Iterator[Supervisor]:
     store.close()
 
 
-def push(supervisor: Supervisor, api: Api) -> None:
-    supervisor._handlers.handle(api.child, Push(1, [Submission("a" * 32, b"spec")]))
+def push(supervisor: Supervisor, api: Api, id: str = "a" * 32) -> None:
+    supervisor._handlers.handle(api.child, Push(1, [Submission(id, b"spec")]))
 
 
 def test_an_answer_is_sent_after_the_commit(supervisor: Supervisor, api: Api) -> None:
@@ -111,6 +111,8 @@ def test_the_end_of_an_attempt_is_on_disk_soon_though_nothing_follows(
     keeper.conclude(task, Outcome(True, 200, b""))
     supervisor._tick(2.0)
     assert keeper.store.wants_sync
+    assert supervisor._due_at(2.0) <= 2.0  # for the chores, which have rested for long
+    supervisor._tick(2.0)
     assert supervisor._due_at(2.0) == 2.0 + LAZINESS
     supervisor._tick(2.0 + LAZINESS / 2)
     assert keeper.store.wants_sync
@@ -123,15 +125,28 @@ def test_chores_rest_while_the_loop_turns_for_tasks(
     supervisor: Supervisor, api: Api
 ) -> None:
     """But not for long, also if nothing follows, and not if something happened."""
-    for moment in (1.0, 1.0 + REST / 2, 1.0 + REST * 0.9):
-        supervisor._tick(moment)
+    supervisor._tick(1.0)
     assert api.looked_at == [1.0]
-    assert supervisor._due_at(1.05) == 1.0 + REST
+    for number, moment in enumerate([REST / 2, REST * 0.9]):
+        push(supervisor, api, f"{number:032}")
+        supervisor._tick(1.0 + moment)
+    assert api.looked_at == [1.0]
+    assert supervisor._due_at(1.0 + REST * 0.9) == 1.0 + REST
     supervisor._tick(1.0 + REST)
     supervisor._have_chores_done()
     supervisor._tick(1.0 + REST * 1.1)
     assert api.looked_at == [1.0, 1.0 + REST, 1.0 + REST * 1.1]
-    assert supervisor._due_at(1.1) == NEVER
+
+
+def test_a_turn_without_a_change_brings_no_chores(
+    supervisor: Supervisor, api: Api
+) -> None:
+    """A sign of life wakes nobody up another time."""
+    supervisor._tick(1.0)
+    supervisor._tick(1.0 + REST / 2)
+    supervisor._tick(1.0 + REST * 5)
+    assert api.looked_at == [1.0]
+    assert supervisor._due_at(2.0) == NEVER
 
 
 @pytest.mark.parametrize("stopping", [False, True])
