@@ -1,7 +1,7 @@
 """The one tree of errors.
 
 Each class has a ``code`` for machines; the message is a sentence for people. Which HTTP
-status a code becomes is the api's business (``api/app.py``), which exit code the
+status a code becomes is the api's business (``api/direct.py``), which exit code the
 command line's (``cli``).
 """
 

@@ -32,7 +32,7 @@ UNBOUNDED = Bounds()
 
 
 def fullness(queue: TaskQueue, bounds: Bounds, *, further: int = 1) -> str | None:
-    """Why no ``further`` pushes can be accepted now; None if they can."""
+    """Why no ``further`` tasks can be accepted now; None if they can."""
     if bounds.max_tasks is not None and len(queue.tasks) + further > bounds.max_tasks:
         more = f"{further} " if further > 1 else ""
         return f"{len(queue.tasks)} tasks wait, and max_tasks allows no {more}more"

@@ -22,7 +22,14 @@ from poussetaches.model.bounds import (
     fullness,
 )
 from poussetaches.model.decisions import Outcome, Policy
-from poussetaches.model.events import Died, Event, Paused, Resumed, Unscheduled
+from poussetaches.model.events import (
+    Died,
+    Event,
+    Paused,
+    Resumed,
+    Scheduled,
+    Unscheduled,
+)
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Submission, Task
 from poussetaches.store.disk import Store
@@ -84,7 +91,7 @@ class Keeper:
         policy = self._policy
         ids, events = decisions.push_all(self.queue, submissions, now, policy)
         if events:
-            count = len(submissions)
+            count = sum(type(event) is not Scheduled for event in events)
             if reason := fullness(self.queue, self._bounds, further=count):
                 raise QueueFull(f"the queue is full: {reason}", retry_after=FULL_PAUSE)
             try:

@@ -377,6 +377,17 @@ def test_a_full_queue_refuses_what_is_new_and_knows_what_it_has(house: House) ->
     assert house.keeper.push(Submission("b", b"spec")) == ["b"]
 
 
+def test_a_batch_needs_room_for_what_is_new_in_it_only(house: House) -> None:
+    house.bounds = Bounds(max_tasks=3)
+    house.start_again()
+    first, second = (Submission(id, b"spec", terms=Terms(key=id)) for id in ("a", "b"))
+    house.keeper.push(first, second)
+    new = Submission("c", b"spec")
+    assert house.keeper.push(first, second, new) == ["a", "b", "c"]
+    with pytest.raises(QueueFull, match="max_tasks"):
+        house.keeper.push(first, second, Submission("d", b"spec"))
+
+
 def test_a_known_schedule_is_no_news_to_a_full_queue(house: House) -> None:
     house.bounds = Bounds(max_tasks=1)
     house.start_again()
