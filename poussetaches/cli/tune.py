@@ -212,17 +212,20 @@ def _reported(
     try:
         yield
     finally:
-        session.conclude()
-        if json_path is not None:
-            found = tune_report.as_json(
-                terms,
-                session.syncs,
-                session.pushed,
-                session.points,
-                session.choice,
-                complete=session.complete,
-            )
-            _write(json_path, json.dumps(found, indent=2) + "\n")
+        try:
+            session.conclude()
+        finally:
+            # Also if nobody reads standard output any more.
+            if json_path is not None:
+                found = tune_report.as_json(
+                    terms,
+                    session.syncs,
+                    session.pushed,
+                    session.points,
+                    session.choice,
+                    complete=session.complete,
+                )
+                _write(json_path, json.dumps(found, indent=2) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

@@ -50,6 +50,19 @@ def push(
     Raises Unavailable if the service does not accept one.
     """
     request = _request(task)
+    try:
+        return _pushed(port, request, count, seconds, tell)
+    except OSError as error:
+        raise Unavailable(f"pushing broke off: {error.strerror or error}") from error
+
+
+def _pushed(
+    port: int,
+    request: bytes,
+    count: int,
+    seconds: float,
+    tell: Callable[[int], object],
+) -> Pushed:
     sent = accepted = 0
     with ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())

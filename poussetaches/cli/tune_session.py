@@ -12,7 +12,7 @@ from poussetaches.cli.tune_display import Display
 from poussetaches.cli.tune_plan import Plan, Point
 from poussetaches.cli.tune_pusher import Pushed
 from poussetaches.cli.tune_trial import Trials
-from poussetaches.errors import PousseTachesError
+from poussetaches.errors import PousseTachesError, StartupError
 
 
 class Session:
@@ -35,12 +35,18 @@ class Session:
     def measure_disk(
         self, folder: Path, seconds: float, pause: Callable[[float], object]
     ) -> None:
-        """How long a sync takes. ``pause`` is called with seconds, and may raise."""
+        """How long a sync takes. ``pause`` is called with seconds, and may raise.
+        Raises StartupError if the disk takes nothing."""
         self._display.begin(self._plan.most_left([]) + 1, "the disk")
         self._display.tell("syncing", 0.0)
-        self.syncs = tune_disk.measure(
-            folder, seconds=min(1.0, seconds), check=lambda: pause(0)
-        )
+        try:
+            self.syncs = tune_disk.measure(
+                folder, seconds=min(1.0, seconds), check=lambda: pause(0)
+            )
+        except OSError as error:
+            raise StartupError(
+                f"{folder.parent} cannot be written to: {error.strerror}"
+            ) from error
         self._display.end()
         for line in tune_report.machine(self.syncs, str(folder.parent)):
             self._display.say(line)

@@ -13,10 +13,13 @@ import pytest
 
 from poussetaches.cli import tune_disk
 from poussetaches.cli.inbox import Interrupted
+from poussetaches.cli.tune_display import Display
+from poussetaches.cli.tune_plan import Plan
 from poussetaches.cli.tune_pusher import Pushed, push
 from poussetaches.cli.tune_report import machine, pushes
+from poussetaches.cli.tune_session import Session
 from poussetaches.cli.tune_trial import last_error
-from poussetaches.errors import Unavailable
+from poussetaches.errors import StartupError, Unavailable
 
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
@@ -102,6 +105,13 @@ def test_a_push_that_is_not_accepted_ends_it(answer: bytes, fault: str) -> None:
     assert caught.value.message == fault
 
 
+def test_a_service_that_is_gone_is_one_line() -> None:
+    with Server(CREATED) as server:
+        port = server.server_address[1]
+    with pytest.raises(Unavailable, match="pushing broke off: Connection refused"):
+        push(port, {}, 1, seconds=30, tell=lambda accepted: None)
+
+
 def test_who_is_told_may_end_it() -> None:
     def tell(accepted: int) -> None:
         raise Interrupted
@@ -116,6 +126,12 @@ def test_the_disk_is_left_as_it_was(tmp_path: Path) -> None:
     assert found.syncs >= 1
     assert 0 < found.median <= found.p99
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_takes_nothing_is_one_line(tmp_path: Path) -> None:
+    session = Session(Plan(1, 1), Display())
+    with pytest.raises(StartupError, match=f"{tmp_path} cannot be written to"):
+        session.measure_disk(tmp_path / "gone", 0.1, lambda seconds: None)
 
 
 def test_a_disk_that_is_none_is_said() -> None:
