@@ -11,7 +11,7 @@ import math
 import random
 from collections import deque
 
-from poussetaches.errors import IllegalEvent, QueueFull, StoreFull
+from poussetaches.errors import IllegalEvent, QueueFull, StoreFull, TooLarge
 from poussetaches.log import fields
 from poussetaches.model import decisions
 from poussetaches.model.bounds import (
@@ -92,6 +92,11 @@ class Keeper:
         ids, events = decisions.push_all(self.queue, submissions, now, policy)
         if events:
             count = sum(type(event) is not Scheduled for event in events)
+            most = self._bounds.max_tasks
+            if most is not None and count > most:
+                raise TooLarge(
+                    f"{count} pushes at once are more than max_tasks, {most}"
+                )
             if reason := fullness(self.queue, self._bounds, further=count):
                 raise QueueFull(f"the queue is full: {reason}", retry_after=FULL_PAUSE)
             try:

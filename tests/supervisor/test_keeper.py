@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from poussetaches.errors import InvalidInput, QueueFull, StoreFull
+from poussetaches.errors import InvalidInput, QueueFull, StoreFull, TooLarge
 from poussetaches.model.backoff import DEFAULT
 from poussetaches.model.bounds import UNBOUNDED, Bounds
 from poussetaches.model.decisions import Outcome, Policy
@@ -386,6 +386,17 @@ def test_a_batch_needs_room_for_what_is_new_in_it_only(house: House) -> None:
     assert house.keeper.push(first, second, new) == ["a", "b", "c"]
     with pytest.raises(QueueFull, match="max_tasks"):
         house.keeper.push(first, second, Submission("d", b"spec"))
+
+
+def test_more_at_once_than_there_ever_is_room_for_is_not_to_be_tried_again(
+    house: House,
+) -> None:
+    house.bounds = Bounds(max_tasks=1)
+    house.start_again()
+    with pytest.raises(TooLarge, match="2 pushes at once are more than max_tasks, 1"):
+        house.keeper.push(Submission("a", b"spec"), Submission("b", b"spec"))
+    assert not house.queue.tasks
+    assert house.keeper.push(Submission("a", b"spec")) == ["a"]
 
 
 def test_a_known_schedule_is_no_news_to_a_full_queue(house: House) -> None:
