@@ -147,7 +147,7 @@ def test_a_service_that_has_nothing_new_writes_no_dump(
         service.post("/", {"url": receiver.url()})
         settled(service)
         wait_until(lambda: _journal_size(service) == HEADER_SIZE)
-        wait_until(lambda: len(_store_files(service)) == 2)
+        wait_until(lambda: _is_dumped(service))
         files = _store_files(service)
         later = time.monotonic() + 0.5
         wait_until(lambda: time.monotonic() > later)
@@ -186,6 +186,12 @@ def _journal_size(service: Service) -> int:
     """Bytes since the last dump was begun."""
     size: int = service.get("/stats").json()["store"]["journal_bytes"]
     return size
+
+
+def _is_dumped(service: Service) -> bool:
+    """Whether a dump has taken the place of all there was, and not just begun."""
+    kinds = [name.partition("-")[0] for name in _store_files(service)]
+    return kinds == ["dump", "journal"]
 
 
 def _store_files(service: Service) -> list[str]:
