@@ -3,9 +3,9 @@
 One tick: take what arrived, lease what is due, commit once, send. Then sleep until
 exactly the next due moment or the next byte. There is no polling anywhere.
 
-What is not about tasks (children, the clock, dumps ...) are chores. They are done when
-they are due, and after changes at most twenty times a second: under load, to look after
-them in every tick takes as long as the tasks do.
+What is not about tasks (children, dumps, dead letters ...) are chores. They are done
+when they are due, and after changes at most twenty times a second: under load, to look
+after them in every tick takes as long as the tasks do.
 """
 
 from __future__ import annotations
@@ -122,6 +122,8 @@ class Supervisor:
     # --- one tick ---------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
+        # No chore: what is due hangs on it, and it costs next to nothing.
+        self._keeper.watch_clock()
         has_chores = self._chores_at <= now
         if has_chores:
             self._watchdog.at("chores")
@@ -143,7 +145,6 @@ class Supervisor:
             self._do_chores_between_commits(now)
 
     def _do_chores(self, now: float) -> None:
-        self._keeper.watch_clock()
         for child in self._children.silent(now):
             self._part_with(child, child.fault or "it was silent")
         for child in self._children.reap(now):

@@ -138,6 +138,17 @@ def test_chores_rest_while_the_loop_turns_for_tasks(
     assert api.looked_at == [1.0, 1.0 + REST, 1.0 + REST * 1.1]
 
 
+def test_a_clock_that_was_set_is_followed_in_the_next_turn(
+    supervisor: Supervisor,
+) -> None:
+    """Chores or not: what is due, or not yet, hangs on it."""
+    keeper = supervisor._keeper
+    supervisor._tick(1.0)
+    keeper.clock._offset -= 3600.0
+    supervisor._tick(1.0 + REST / 2)
+    assert keeper.queue.skew == pytest.approx(3600.0, abs=1.0)
+
+
 def test_a_turn_without_a_change_brings_no_chores(
     supervisor: Supervisor, api: Api
 ) -> None:
