@@ -11,6 +11,7 @@ The conversation::
 
     child                                    supervisor
       │ ◄───────────────────────── Configure ────┤  once, first
+      │ ◄──────────────────────────── Queues ────┤  then, and at every change of one
       ├──── Ready (slots) | CannotStart ───────► │  once
       ├──── Heartbeat ─────────────────────────► │  every few seconds, whatever happens
       │ ◄──────────────────────────────── Pulse ─┤  api: the answer; and when it matters

@@ -9,7 +9,7 @@ import msgspec
 
 from poussetaches.channel import frames
 from poussetaches.errors import ChannelError
-from poussetaches.model.task import Spec, Submission
+from poussetaches.model.task import DEFAULT_QUEUE, Spec, Submission
 
 
 class Said(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -79,6 +79,11 @@ class Lease(Said, tag=7):
     id: str
     attempt: int
     spec: bytes
+    #: Seconds that it may take.
+    timeout: float = 600.0
+    queue: str = DEFAULT_QUEUE
+    #: Of a run of a schedule: its slot, posix seconds; 0.0: it is none.
+    slot: float = 0.0
 
 
 class Ended(Said, tag=8):
@@ -91,9 +96,13 @@ class Ended(Said, tag=8):
     error: bytes
     #: How long the attempt took, seconds.
     duration: float = 0.0
-    #: Two more of those fields.
+    #: More of those fields.
     final: bool = False
     retry_after: float = 0.0
+    unreached: bool = False
+    snooze: float | None = None
+    #: Tasks that the answer asked for.
+    follow_ups: Sequence[Submission] = ()
 
 
 class Stop(Said, tag=9):
@@ -112,6 +121,13 @@ class Pulse(Said, tag=10):
     obstacles: Sequence[str]
 
 
+class Queues(Said, tag=11):
+    """supervisor -> child: all queues there are, at the start and at every change."""
+
+    #: Their settings (``QueueSettings.to_wire``), by name.
+    queues: dict[str, dict[str, Any]]
+
+
 Message = (
     Configure
     | Ready
@@ -124,6 +140,7 @@ Message = (
     | Ended
     | Stop
     | Pulse
+    | Queues
 )
 
 _pack = msgspec.msgpack.Encoder().encode

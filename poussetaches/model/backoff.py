@@ -11,13 +11,45 @@ from typing import NamedTuple
 FOR_EVER = -1
 
 
+#: The shortest wait of a rule that asks for none: failed attempts in a hot loop help
+#: nobody, seconds.
+LEAST_WAIT = 0.1
+
+
+class Growth(NamedTuple):
+    """Waits by App Engine's rule: doubled a few times, then longer by the same each
+    time, up to a limit (google.appengine.api.taskqueue, "retry_parameters")."""
+
+    #: Seconds; the first wait.
+    least: float
+    #: Seconds; None: no limit.
+    most: float | None = None
+    #: How often it doubles; None: always.
+    doublings: int | None = None
+
+    def wait(self, attempt: int) -> float:
+        """Seconds after failed attempt ``attempt``, which counts from 1."""
+        least = max(self.least, LEAST_WAIT)
+        doublings = attempt - 1
+        if self.doublings is not None:
+            doublings = min(doublings, self.doublings)
+        # 2.0 ** 1024 is more than a float can hold; 2.0 ** 64 is longer than time.
+        step = least * 2.0 ** min(doublings, 64)
+        wait = step + step * (attempt - 1 - doublings)
+        return wait if self.most is None else min(wait, max(self.most, LEAST_WAIT))
+
+
 class Backoff(NamedTuple):
     """One wait per failed attempt that may be followed by another."""
 
     #: Seconds to wait after the first, the second, ... failed attempt.
     waits: tuple[float, ...]
     #: How far jitter moves a wait, either way, as a fraction of it (0.3: +-30 %).
-    jitter: float
+    jitter: float = 0.0
+    #: The waits as a rule, instead; then ``waits`` says nothing.
+    growth: Growth | None = None
+    #: How many attempts may follow the first one, or FOR_EVER; None: one per wait.
+    retries: int | None = None
 
     @property
     def max_attempts(self) -> int:

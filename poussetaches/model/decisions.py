@@ -7,28 +7,23 @@ applies them in order, so a decision of several events happens wholly or not at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from poussetaches.errors import InvalidInput
 from poussetaches.model.backoff import Backoff
 from poussetaches.model.events import (
     Cancelled,
-    ClockStepped,
     Died,
     Event,
     Failed,
     Leased,
-    Moved,
     Pushed,
-    Recurred,
-    Scheduled,
     Succeeded,
-    Unscheduled,
 )
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.recurrence import recur, schedule
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import NO_ANSWER, State, Submission, Task, Terms
+from poussetaches.model.task import NO_ANSWER, Submission, Task, Terms
 
 
 class Outcome(NamedTuple):
@@ -44,6 +39,13 @@ class Outcome(NamedTuple):
     final: bool = False
     #: Seconds for which the target asked to be left alone; 0.0 if it did not.
     retry_after: float = 0.0
+    #: Nobody took the connection: no answer, and nothing was sent.
+    unreached: bool = False
+    #: Seconds after which the target asked to be asked again, which is no failure; None
+    #: if it did not.
+    snooze: float | None = None
+    #: Tasks that the answer of a success asked for.
+    follow_ups: Sequence[Submission] = ()
 
 
 class Policy(NamedTuple):
@@ -56,19 +58,11 @@ class Policy(NamedTuple):
 def push(
     queue: TaskQueue, submission: Submission, now: float, policy: Policy
 ) -> list[Event]:
-    """Accept a push. A schedule that exists already is left as it is: no events."""
-    id, spec, delay, schedule, terms = submission
-    terms = Terms.of(terms)
-    if not schedule:
-        return [Pushed(id, now, now + delay, spec, terms)]
-    if id in queue.schedules:
-        return []
-    events: list[Event] = [Scheduled(id, now, schedule, spec, terms)]
-    if id not in queue.tasks:
-        ahead = slots_ahead(queue, schedule, policy)
-        slot = policy.rules.first(schedule, now + ahead + delay)
-        events.append(Recurred(id, now, slot, slot - ahead))
-    return events
+    """Accept a push."""
+    if submission.schedule:
+        return schedule(queue, submission, now, policy.rules)
+    id, spec, delay, _, terms = submission
+    return [Pushed(id, now, now + delay, spec, Terms.of(terms))]
 
 
 class Acceptance(NamedTuple):
@@ -132,7 +126,7 @@ def conclude(
     """
     if outcome.ok:
         done = Succeeded(task.id, now, task.attempts, outcome.status)
-        return [done, *_recur(queue, task, now, policy)]
+        return [done, *recur(queue, task, now, policy.rules)]
     wait = policy.backoff.wait(task.attempts, draw, task.terms.max_retries)
     if wait is not None:
         wait = None if outcome.final else max(wait, outcome.retry_after)
@@ -165,50 +159,6 @@ def hand_back(queue: TaskQueue, task: Task, now: float, policy: Policy) -> list[
     return _fail(queue, task, outcome, now, 0.0, policy)
 
 
-def unschedule(queue: TaskQueue, now: float) -> list[Event]:
-    """Drop every schedule and its waiting run. A run in flight ends as it ends."""
-    events: list[Event] = []
-    for id in queue.schedules:
-        events.append(Unscheduled(id, now))
-        run = queue.tasks.get(id)
-        if run is not None and run.state is State.WAITING:
-            events.append(Cancelled(id, now))
-    return events
-
-
-def step_clock(
-    queue: TaskQueue, skew: float, now: float, policy: Policy
-) -> list[Event]:
-    """The wall clock was set. Runs named by the wall clock move, delays stay."""
-    events: list[Event] = [ClockStepped(now, skew)]
-    for id, schedule in queue.schedules.items():
-        run = queue.tasks.get(id)
-        if (
-            run is not None
-            and run.state is State.WAITING
-            and run.attempts == 0
-            and _follows_wall_clock(schedule.text, policy)
-        ):
-            events.append(Moved(id, now, run.slot - skew))
-    return events
-
-
-def slots_ahead(queue: TaskQueue, schedule: str, policy: Policy) -> float:
-    """How far the clock by which a schedule's slots are named is ahead of the timeline.
-
-    A rule of fields names moments of the wall clock. One that counts from run to run
-    takes no notice of anybody setting it.
-    """
-    return queue.skew if _follows_wall_clock(schedule, policy) else 0.0
-
-
-def _follows_wall_clock(schedule: str, policy: Policy) -> bool:
-    try:
-        return policy.rules.follows_wall_clock(schedule)
-    except InvalidInput:
-        return False  # no longer readable (see _recur): it will not run again
-
-
 def _fail(
     queue: TaskQueue,
     task: Task,
@@ -223,20 +173,4 @@ def _fail(
     if wait is not None:
         return [Failed(task.id, now, task.attempts, status, error, now + wait)]
     died = Died(task.id, now, task.attempts, status, error)
-    return [died, *_recur(queue, task, now, policy)]
-
-
-def _recur(
-    queue: TaskQueue, task: Task, now: float, policy: Policy
-) -> Iterator[Recurred | Unscheduled]:
-    schedule = queue.schedules.get(task.id) if task.schedule else None
-    if schedule is None:
-        return
-    try:
-        ahead = slots_ahead(queue, schedule.text, policy)
-        slot = policy.rules.following(schedule.text, task.slot, now + ahead)
-    except InvalidInput:
-        # It was readable when it was pushed, so a newer croniter must think otherwise.
-        yield Unscheduled(task.id, now)
-    else:
-        yield Recurred(task.id, now, slot, slot - ahead)
+    return [died, *recur(queue, task, now, policy.rules)]

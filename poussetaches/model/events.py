@@ -10,7 +10,8 @@ default.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from poussetaches.model.task import PLAIN, Terms
 
@@ -87,6 +88,19 @@ class Failed(NamedTuple):
     eta: float
 
 
+class Deferred(NamedTuple):
+    """An attempt ended that does not count: the target asked for it, or is in trouble
+    as a whole. Another will follow."""
+
+    id: str
+    at: float
+    attempt: int
+    #: As those of Failed.
+    status: int
+    error: bytes
+    eta: float
+
+
 class Died(NamedTuple):
     """The last attempt failed: the task is a dead letter."""
 
@@ -95,6 +109,13 @@ class Died(NamedTuple):
     attempt: int
     status: int
     error: bytes
+
+
+class Expired(NamedTuple):
+    """A task was not done by the moment after which nobody wants it any more."""
+
+    id: str
+    at: float
 
 
 class Cancelled(NamedTuple):
@@ -110,6 +131,61 @@ class Moved(NamedTuple):
     id: str
     at: float
     eta: float
+
+
+class Replaced(NamedTuple):
+    """A waiting task is another one from now on, under the same id."""
+
+    id: str
+    at: float
+    eta: float
+    spec: bytes
+    terms: Terms = PLAIN
+
+
+class Rescheduled(NamedTuple):
+    """A schedule got another rule, or other runs; one that waits has its own events."""
+
+    id: str
+    at: float
+    text: str
+    spec: bytes
+    terms: Terms = PLAIN
+
+
+class SchedulePaused(NamedTuple):
+    """No run of a schedule comes from now on; one that waits has an event of its
+    own."""
+
+    id: str
+    at: float
+
+
+class ScheduleResumed(NamedTuple):
+    """Runs of a schedule come again; the next one has an event of its own."""
+
+    id: str
+    at: float
+
+
+class QueueSet(NamedTuple):
+    """A queue was made, or its settings were changed."""
+
+    #: Of the queue.
+    name: str
+    at: float
+    #: What its section in the configuration says (``QueueSettings.to_wire``); None: it
+    #: has none.
+    configured: Mapping[str, Any] | None
+    #: What was said while running, which wins.
+    changed: Mapping[str, Any]
+
+
+class QueueDropped(NamedTuple):
+    """A queue, in which there was nothing, is gone."""
+
+    name: str
+    at: float
 
 
 class Forgotten(NamedTuple):
@@ -146,9 +222,17 @@ Event = (
     | Leased
     | Succeeded
     | Failed
+    | Deferred
     | Died
+    | Expired
     | Cancelled
     | Moved
+    | Replaced
+    | Rescheduled
+    | SchedulePaused
+    | ScheduleResumed
+    | QueueSet
+    | QueueDropped
     | Forgotten
     | Paused
     | Resumed

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from poussetaches.errors import InvalidInput
 from poussetaches.model.schedule import parse_rule
 
 
 class Rules:
-    """``zone``: the name of a time zone, "" for the machine's own.
+    """``zone``: the name of a time zone, "" for the machine's own; that of a schedule
+    is its own, "" for this one.
 
     All moments are posix seconds of the wall clock. Every method raises InvalidInput
-    for a rule that cannot be read.
+    for a rule that cannot be read, or a zone that is none.
     """
 
     def __init__(self, zone: str) -> None:
         self._zone = ZoneInfo(zone) if zone else None
 
-    def check(self, text: str) -> None:
+    def check(self, text: str, zone: str = "") -> None:
         """Raise InvalidInput if ``text`` is no rule, or one that never runs."""
-        parse_rule(text, self._zone)
+        parse_rule(text, self._zone_of(zone))
 
-    def first(self, text: str, after: float) -> float:
+    def first(self, text: str, after: float, zone: str = "") -> float:
         """The slot with which a new schedule begins."""
-        return parse_rule(text, self._zone).next(after)
+        return parse_rule(text, self._zone_of(zone)).next(after)
 
     def following(self, text: str, slot: float, now: float) -> float:
         """The slot after ``slot``, whose run has ended at ``now`` (see Rule)."""
@@ -32,3 +34,14 @@ class Rules:
     def follows_wall_clock(self, text: str) -> bool:
         """Whether its slots are moments of the wall clock, rather than counted on."""
         return not parse_rule(text, self._zone).is_interval
+
+    def _zone_of(self, name: str) -> ZoneInfo | None:
+        if not name:
+            return self._zone
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise InvalidInput(
+                f"timezone: {name!r:.100} is no time zone, such as Europe/Paris or UTC",
+                field="timezone",
+            ) from None

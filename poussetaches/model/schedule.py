@@ -225,10 +225,24 @@ def parse_rule(text: str, zone: tzinfo | None) -> Rule:
     return Calendar(text, zone, fields[_HOUR] == ["*"], cron)
 
 
-def schedule_id(url: str, payload: bytes | None, schedule: str) -> str:
-    """The id of a schedule: 40 hex digits, the same for the same push (the ancestor's).
+def schedule_id(
+    url: str,
+    payload: bytes | None,
+    schedule: str,
+    *,
+    name: str = "",
+    timezone: str = "",
+) -> str:
+    """The id of a schedule: 40 hex digits, the same for the same push (the ancestor's),
+    or for the same ``name``, if it has one.
 
-    ``schedule`` is the text as it was given.
+    ``schedule`` is the text as it was given. No url begins with a zero byte, and no
+    text ends with one and a zone.
     """
-    content = url.encode() + (payload or b"") + schedule.encode()
+    if name:
+        content = b"\0" + name.encode()
+    else:
+        content = url.encode() + (payload or b"") + schedule.encode()
+        if timezone:
+            content += b"\0" + timezone.encode()
     return hashlib.sha1(content, usedforsecurity=False).hexdigest()

@@ -8,8 +8,52 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from poussetaches.model.backoff import Growth
+
 #: The status of an attempt that brought no HTTP answer (the first ancestor's number).
 NO_ANSWER = -1
+
+
+#: The queue of a push that names none.
+DEFAULT_QUEUE = "default"
+
+#: A status that means success, a class of them ("2xx"), or several of either.
+Expected = int | str | tuple[int | str, ...]
+
+
+class Report(NamedTuple):
+    """What a callback tells: what has become of the task that asked for it."""
+
+    #: "succeeded", "dead" or "expired".
+    event: str
+    #: Of that task.
+    id: str
+    #: Its sealed Spec.
+    spec: bytes
+    queue: str
+    attempts: int
+    #: Of its last attempt: the status, NO_ANSWER, or 0 if there was none.
+    status: int
+    #: Of its last failed attempt.
+    error: bytes | None
+    #: When it ended, posix seconds.
+    at: float
+
+
+class How(NamedTuple):
+    """How a task is delivered that is not just posted as everybody's."""
+
+    method: str = "POST"
+    #: The application's own, beside ours and those of the queue.
+    headers: tuple[tuple[str, str], ...] = ()
+    #: The body is the payload as it is, not an envelope around it.
+    raw: bool = False
+    #: The payload is JSON: it was given as ``json``.
+    is_json: bool = False
+    #: JSON that is carried along; "": none.
+    metadata: str = ""
+    #: Of a callback, instead of a payload.
+    report: Report | None = None
 
 
 class Spec(NamedTuple):
@@ -24,8 +68,40 @@ class Spec(NamedTuple):
     url: str
     #: The bytes the application gave; None if it gave none.
     payload: bytes | None = None
-    #: The status that means success.
-    expected: int = 200
+    #: What means success.
+    expected: Expected = 200
+    #: None: as usual.
+    how: How | None = None
+
+
+class Special(NamedTuple):
+    """What few pushes ask of the supervisor. Moments are posix seconds."""
+
+    #: Named by the wall clock; None: a delay was given, or nothing.
+    eta: float | None = None
+    #: From then on it is not delivered any more.
+    expires: float | None = None
+    #: Of one attempt, seconds; None: the queue's.
+    timeout: float | None = None
+    #: Seconds to wait after the first, the second, ... failed attempt; (): not said.
+    waits: tuple[float, ...] = ()
+    #: The same as a rule.
+    growth: Growth | None = None
+    #: Tasks of one group are delivered in order and one at a time; "": of none.
+    group: str = ""
+    #: Full URLs that are told when it dies or expires, and when it succeeds; "": none.
+    roll_back: str = ""
+    on_success: str = ""
+    #: Of a schedule: by which it is changed in place; "": it has none.
+    name: str = ""
+    #: Of a schedule: the zone of its clock; "": that of the service.
+    timezone: str = ""
+    #: Of a schedule: what becomes of runs that could not begin in their time: "one" of
+    #: them, "none" or "all" are made up for.
+    missed: str = "one"
+    #: Of a schedule: what becomes of runs whose time comes while another is under way:
+    #: "skip" or "queue".
+    overlap: str = "skip"
 
 
 class Terms(NamedTuple):
@@ -41,15 +117,30 @@ class Terms(NamedTuple):
     #: Scheme, host and port of the target (``Target.origin_text``): what it waits in
     #: line for (see ``Turns``). "": not known, as an older version has not said it.
     origin: str = ""
+    #: The name of the queue it is in.
+    queue: str = DEFAULT_QUEUE
+    #: None: nothing special.
+    special: Special | None = None
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> Terms:
         """From the fields, as an array has them. The same ones for the same fields: a
         million tasks need no million of them. Raises TypeError."""
         fields = tuple(values)
+        if len(fields) > 4 and fields[4] is not None:
+            special = _special(fields[4])
+            fields = (*fields[:4], special)
+            if special.eta is not None or special.expires is not None or special.group:
+                return cls(*fields)  # few others have these
         if len(fields) > 1 and fields[1]:
             return cls(*fields)  # nobody else has this key
         return _shared(*fields)
+
+
+def _special(values: Iterable[Any]) -> Special:
+    special = Special(*values)
+    growth = None if special.growth is None else Growth(*special.growth)
+    return special._replace(waits=tuple(special.waits), growth=growth)
 
 
 # By type, too: what is true must not become what is 1 because it came first.
@@ -89,6 +180,8 @@ class State(Enum):
     DEAD = "dead"
     #: Somebody asked for it not to run any more; it is kept nowhere.
     CANCELLED = "cancelled"
+    #: It was not done by the moment after which nobody wants it any more.
+    EXPIRED = "expired"
 
 
 @dataclass(slots=True)
@@ -118,6 +211,22 @@ class Task:
     #: What the last failed attempt brought; None = none failed.
     error: bytes | None = None
     terms: Terms = PLAIN
+    #: When the first attempt began; 0.0 = none has.
+    begun_at: float = 0.0
+
+
+class LastRun(NamedTuple):
+    """What has become of the run of a schedule that came last."""
+
+    #: See ``Task.slot``.
+    slot: float
+    #: When it ended, on the queue's timeline.
+    at: float
+    #: The value of its State.
+    outcome: str
+    attempts: int
+    #: Of its last attempt; 0: it had none.
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +241,6 @@ class Schedule:
     spec: bytes
     #: Of each of its runs.
     terms: Terms = PLAIN
+    #: No run comes until it is resumed.
+    paused: bool = False
+    last: LastRun | None = None

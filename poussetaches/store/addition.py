@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model.decisions import Policy, slots_ahead
+from poussetaches.model.decisions import Policy
 from poussetaches.model.events import Recurred, Unscheduled
 from poussetaches.model.keys import EndedKey
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.recurrence import slots_ahead
 from poussetaches.model.task import Schedule, State, Task
 from poussetaches.store.wallclock import to_timeline
 
@@ -99,7 +100,7 @@ def restart_schedules(
         if id in queue.tasks:
             continue
         try:
-            ahead = slots_ahead(queue, schedule.text, policy)
+            ahead = slots_ahead(queue, schedule.text, policy.rules)
             slot = policy.rules.first(schedule.text, at + ahead)
         except InvalidInput:
             queue.apply(Unscheduled(id, at))

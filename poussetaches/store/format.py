@@ -70,7 +70,7 @@ from poussetaches.errors import StoreDamaged, StoreError
 from poussetaches.model import events
 from poussetaches.model.events import Event
 from poussetaches.model.keys import EndedKey
-from poussetaches.model.task import Schedule, State, Task, Terms
+from poussetaches.model.task import PLAIN, LastRun, Schedule, State, Task, Terms
 
 VERSION = 1
 JOURNAL = b"PTJOURNL"
@@ -104,12 +104,32 @@ EVENTS: dict[int, type[Event]] = {
     12: events.Resumed,
     13: events.ClockStepped,
     14: events.Forgotten,
+    15: events.Deferred,
+    16: events.Expired,
+    17: events.Replaced,
+    18: events.Rescheduled,
+    19: events.SchedulePaused,
+    20: events.ScheduleResumed,
+    21: events.QueueSet,
+    22: events.QueueDropped,
 }
 #: Those that have Terms, and where among their fields.
-WITH_TERMS = (events.Pushed, events.Scheduled)
+WITH_TERMS = (
+    events.Pushed,
+    events.Scheduled,
+    events.Replaced,
+    events.Rescheduled,
+)
 TERMS = 4
 CODES = {kind: code for code, kind in EVENTS.items()}
-STATES = [State.WAITING, State.LEASED, State.SUCCEEDED, State.DEAD, State.CANCELLED]
+STATES = [
+    State.WAITING,
+    State.LEASED,
+    State.SUCCEEDED,
+    State.DEAD,
+    State.CANCELLED,
+    State.EXPIRED,
+]
 
 Record = Sequence[Event]
 
@@ -223,13 +243,16 @@ def task_row(task: Task) -> tuple[Any, ...]:
         task.error_status,
         task.error,
         task.terms,
+        task.begun_at,
     )
 
 
 def row_task(row: Sequence[Any]) -> Task:
     """The task that ``task_row`` wrote."""
     id, spec, schedule, slot, eta, order, state, attempts, run_at, *rest = row
-    error_status, error, *terms = rest
+    error_status, error, *later = rest
+    terms = Terms.of(later[0]) if later else PLAIN
+    begun_at = later[1] if len(later) > 1 else 0.0
     return Task(
         id,
         spec,
@@ -242,18 +265,31 @@ def row_task(row: Sequence[Any]) -> Task:
         run_at or 0.0,
         error_status,
         error,
-        *map(Terms.of, terms),
+        terms,
+        begun_at or 0.0,
     )
 
 
-def schedule_row(schedule: Schedule) -> tuple[str, str, bytes, Terms]:
+def schedule_row(schedule: Schedule) -> tuple[Any, ...]:
     """A schedule as a dump holds it."""
-    return (schedule.id, schedule.text, schedule.spec, schedule.terms)
+    return (
+        schedule.id,
+        schedule.text,
+        schedule.spec,
+        schedule.terms,
+        schedule.paused,
+        schedule.last,
+    )
 
 
 def row_schedule(row: Sequence[Any]) -> Schedule:
     """The schedule that ``schedule_row`` wrote."""
-    return Schedule(*row[:3], *map(Terms.of, row[3:]))
+    id, text, spec, *later = row
+    terms = Terms.of(later[0]) if later else PLAIN
+    paused, last = later[1:3] if len(later) > 2 else (False, None)
+    return Schedule(
+        id, text, spec, terms, paused, None if last is None else LastRun(*last)
+    )
 
 
 def row_key(row: Sequence[Any]) -> EndedKey:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model.decisions import Policy, slots_ahead
+from poussetaches.model.decisions import Policy
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.recurrence import slots_ahead
 from poussetaches.model.task import Task
 
 
@@ -29,7 +30,7 @@ def _slots_behind(task: Task, queue: TaskQueue, policy: Policy) -> float:
     if not task.schedule:
         return 0.0
     try:
-        return queue.skew - slots_ahead(queue, task.schedule, policy)
+        return queue.skew - slots_ahead(queue, task.schedule, policy.rules)
     except InvalidInput:
         # It was readable once, and only rules of fields have ever ceased to be.
         return 0.0

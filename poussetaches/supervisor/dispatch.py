@@ -34,7 +34,7 @@ class Dispatch:
     def __init__(self, keeper: Keeper, children: Children, *, timeout: float) -> None:
         self._keeper = keeper
         self._children = children
-        self._longest = timeout + GRACE
+        self._timeout = timeout
         self._leases = 0
         self._resting_until = 0.0
         #: Whether the disk had no room for a lease.
@@ -88,9 +88,11 @@ class Dispatch:
             worker = workers[number]
             free -= 1
             self._leases += 1
-            hold = Hold(task, task.attempts, now + self._longest)
+            hold = Hold(task, task.attempts, now + self._timeout + GRACE)
             worker.holds[self._leases] = hold
-            worker.peer.send(Lease(self._leases, task.id, task.attempts, task.spec))
+            worker.peer.send(
+                Lease(self._leases, task.id, task.attempts, task.spec, self._timeout)
+            )
 
     def ended(self, worker: Child, message: Ended) -> None:
         """A worker reports an outcome. One that comes too late changes nothing."""

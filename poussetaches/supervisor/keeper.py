@@ -13,7 +13,7 @@ from collections import deque
 
 from poussetaches.errors import IllegalEvent, QueueFull, StoreFull, TooLarge
 from poussetaches.log import fields
-from poussetaches.model import decisions
+from poussetaches.model import decisions, recurrence
 from poussetaches.model.bounds import (
     UNBOUNDED,
     Bounds,
@@ -201,7 +201,7 @@ class Keeper:
     def unschedule(self) -> int:
         """Drop every schedule; returns how many there were."""
         count = len(self.queue.schedules)
-        events = decisions.unschedule(self.queue, self.clock.now())
+        events = recurrence.unschedule(self.queue, self.clock.now())
         self._record(events, spare=self._ends_room())
         log.info("schedules dropped", extra=fields(count=count))
         return count
@@ -230,7 +230,7 @@ class Keeper:
         if self.clock.stepped(self.queue.skew):
             before, skew = self.queue.skew, self.clock.skew()
             now = self.clock.now()
-            events = decisions.step_clock(self.queue, skew, now, self._policy)
+            events = recurrence.step_clock(self.queue, skew, now, self._policy.rules)
             try:
                 self._record(events, spare=self._ends_room())
             except StoreFull:
@@ -241,7 +241,7 @@ class Keeper:
         """The slot of a run by the wall clock; 0.0 for a task that is no run."""
         if not task.schedule:
             return 0.0
-        ahead = decisions.slots_ahead(self.queue, task.schedule, self._policy)
+        ahead = recurrence.slots_ahead(self.queue, task.schedule, self._policy.rules)
         return task.slot + self.queue.skew - ahead
 
     def commit(self) -> bool:

@@ -24,6 +24,7 @@ from poussetaches.channel.messages import (
     MessageReader,
     Pulse,
     Push,
+    Queues,
     Ready,
     Reply,
     Stop,
@@ -32,7 +33,8 @@ from poussetaches.channel.messages import (
     unseal,
 )
 from poussetaches.errors import ChannelError
-from poussetaches.model.task import PLAIN, Spec, Submission, Terms
+from poussetaches.model.backoff import Growth
+from poussetaches.model.task import PLAIN, Spec, Special, Submission, Terms
 from tests.support.scale import times
 
 NUMBERS = st.integers(0, 2**63)
@@ -49,7 +51,22 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 ERRORS = st.none() | st.lists(VALUES, min_size=4, max_size=4)
-TERMS = st.builds(Terms, st.none() | st.integers(-1, 1000), TEXTS)
+SPECIALS = st.builds(
+    Special,
+    st.none() | FLOATS,
+    st.none() | FLOATS,
+    waits=st.lists(FLOATS, max_size=2).map(tuple),
+    growth=st.none() | st.builds(Growth, FLOATS, st.none() | FLOATS),
+    group=TEXTS,
+)
+TERMS = st.builds(
+    Terms,
+    st.none() | st.integers(-1, 1000),
+    TEXTS,
+    TEXTS,
+    TEXTS,
+    st.none() | SPECIALS,
+)
 SUBMISSIONS = st.builds(Submission, TEXTS, BYTES, FLOATS, TEXTS, TERMS)
 
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
@@ -60,7 +77,7 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Push, NUMBERS, st.lists(SUBMISSIONS, max_size=3)),
     st.builds(Call, NUMBERS, TEXTS, st.dictionaries(TEXTS, VALUES, max_size=3)),
     st.builds(Reply, NUMBERS, VALUES, ERRORS),
-    st.builds(Lease, NUMBERS, TEXTS, NUMBERS, BYTES),
+    st.builds(Lease, NUMBERS, TEXTS, NUMBERS, BYTES, FLOATS, TEXTS, FLOATS),
     st.builds(
         Ended,
         NUMBERS,
@@ -70,8 +87,14 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
         FLOATS,
         st.booleans(),
         FLOATS,
+        st.booleans(),
+        st.none() | FLOATS,
+        st.lists(SUBMISSIONS, max_size=2),
     ),
     st.builds(Stop),
+    st.builds(
+        Queues, st.dictionaries(TEXTS, st.dictionaries(TEXTS, VALUES), max_size=3)
+    ),
     st.builds(
         Pulse,
         st.dictionaries(TEXTS, VALUES, max_size=3),
@@ -125,6 +148,7 @@ def test_the_codes_of_the_messages_stay() -> None:
         "Ended": 8,
         "Stop": 9,
         "Pulse": 10,
+        "Queues": 11,
     }
 
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from poussetaches.errors import IllegalEvent
-from poussetaches.model import decisions
+from poussetaches.model import decisions, recurrence
 from poussetaches.model.backoff import FOR_EVER, Backoff
 from poussetaches.model.bounds import Bounds, forget, forget_at
 from poussetaches.model.decisions import Outcome, Policy
@@ -324,7 +324,7 @@ class QueueMachine(RuleBasedStateMachine):
     def step_clock(self, seconds: float) -> None:
         before = {id: run.eta for id, run in self.ledger.runs.items()}
         skew = self.queue.skew + seconds
-        self.decide(decisions.step_clock, skew, self.now, self.policy)
+        self.decide(recurrence.step_clock, skew, self.now, self.policy.rules)
         for id, run in self.ledger.runs.items():
             follows = run.schedule and run.schedule not in PERIODS
             moves = follows and not run.is_leased and run.attempts == 0
@@ -363,7 +363,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: self.ledger.schedules)
     def unschedule(self) -> None:
-        self.decide(decisions.unschedule, self.now)
+        self.decide(recurrence.unschedule, self.now)
         assert not self.ledger.schedules
         assert all(run.is_leased for run in self.ledger.runs.values() if run.schedule)
 

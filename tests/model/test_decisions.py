@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model import decisions
+from poussetaches.model import decisions, recurrence
 from poussetaches.model.backoff import FOR_EVER, Backoff
 from poussetaches.model.decisions import Outcome, Policy
 from poussetaches.model.events import (
@@ -141,7 +141,7 @@ def test_a_schedule_pushed_again_adopts_the_run_still_in_flight(
     run = scheduled(queue, "s")
     slot = run.slot
     leased(queue, slot)
-    apply(queue, decisions.unschedule(queue, slot))
+    apply(queue, recurrence.unschedule(queue, slot))
     events = decisions.push(
         queue, Submission("s", b"new spec", schedule="@hourly"), slot, POLICY
     )
@@ -358,7 +358,7 @@ def test_a_run_in_flight_of_a_dropped_schedule_that_fails_is_cancelled(
     """Nobody wants a retry of what nobody wants."""
     run = scheduled(queue, "s")
     leased(queue, run.eta)
-    apply(queue, decisions.unschedule(queue, run.eta))
+    apply(queue, recurrence.unschedule(queue, run.eta))
     assert concluded(queue, run, FAILURE, run.eta) == [Cancelled("s", run.eta)]
     assert queue.counts.cancelled == 1
     assert not queue.tasks
@@ -369,7 +369,7 @@ def test_a_run_in_flight_of_a_dropped_schedule_may_still_succeed(
 ) -> None:
     run = scheduled(queue, "s")
     leased(queue, run.eta)
-    apply(queue, decisions.unschedule(queue, run.eta))
+    apply(queue, recurrence.unschedule(queue, run.eta))
     assert concluded(queue, run, OK, run.eta) == [Succeeded("s", run.eta, 1, 200)]
     assert not queue.tasks
 
@@ -449,7 +449,7 @@ def test_a_schedule_goes_on_after_a_run_whose_last_attempt_was_lost(
 def test_a_lost_run_of_a_dropped_schedule_is_cancelled(queue: TaskQueue) -> None:
     run = scheduled(queue, "s")
     leased(queue, run.eta)
-    apply(queue, decisions.unschedule(queue, run.eta))
+    apply(queue, recurrence.unschedule(queue, run.eta))
     assert decisions.lose(queue, run, "gone", run.eta, 0.5, POLICY) == [
         Cancelled("s", run.eta)
     ]
@@ -464,7 +464,7 @@ def test_unscheduling_drops_every_schedule_and_its_waiting_run(
     pushed(queue, "plain")
     scheduled(queue, "s")
     scheduled(queue, "r", "@every 5s")
-    assert decisions.unschedule(queue, NOW) == [
+    assert recurrence.unschedule(queue, NOW) == [
         Unscheduled("s", NOW),
         Cancelled("s", NOW),
         Unscheduled("r", NOW),
@@ -477,7 +477,7 @@ def test_unscheduling_cancels_a_run_that_waits_for_its_retry(queue: TaskQueue) -
     leased(queue, run.eta)
     concluded(queue, run, FAILURE, run.eta)
     now = NOW + HOUR + 1
-    assert decisions.unschedule(queue, now) == [
+    assert recurrence.unschedule(queue, now) == [
         Unscheduled("s", now),
         Cancelled("s", now),
     ]
@@ -485,12 +485,12 @@ def test_unscheduling_cancels_a_run_that_waits_for_its_retry(queue: TaskQueue) -
 
 def test_unscheduling_nothing_is_nothing(queue: TaskQueue) -> None:
     pushed(queue, "plain")
-    assert decisions.unschedule(queue, NOW) == []
+    assert recurrence.unschedule(queue, NOW) == []
 
 
 def test_a_schedule_dropped_and_pushed_again_begins_anew(queue: TaskQueue) -> None:
     scheduled(queue, "s")
-    apply(queue, decisions.unschedule(queue, NOW))
+    apply(queue, recurrence.unschedule(queue, NOW))
     run = scheduled(queue, "s", now=NOW + 3 * HOUR)
     assert run.slot == NOW + 4 * HOUR
 
@@ -505,7 +505,7 @@ def test_a_clock_that_is_set_moves_runs_and_leaves_delays(
     pushed(queue, "plain", delay=60.0)
     run = scheduled(queue, "s")
     scheduled(queue, "r", "@every 5s")
-    events = decisions.step_clock(queue, skew, NOW, POLICY)
+    events = recurrence.step_clock(queue, skew, NOW, POLICY.rules)
     assert events == [
         ClockStepped(NOW, skew),
         Moved("s", NOW, run.slot - skew),
@@ -522,10 +522,10 @@ def test_a_clock_that_is_set_leaves_runs_in_flight_and_retries(
     run = scheduled(queue, "s")
     leased(queue, run.eta)
     only = [ClockStepped(run.eta, 60.0)]
-    assert decisions.step_clock(queue, 60.0, run.eta, POLICY) == only
+    assert recurrence.step_clock(queue, 60.0, run.eta, POLICY.rules) == only
     concluded(queue, run, FAILURE, run.eta)
     only = [ClockStepped(NOW, -60.0)]
-    assert decisions.step_clock(queue, -60.0, NOW, POLICY) == only
+    assert recurrence.step_clock(queue, -60.0, NOW, POLICY.rules) == only
 
 
 def test_a_slot_does_not_come_twice_when_the_clock_is_set_back(
@@ -535,7 +535,7 @@ def test_a_slot_does_not_come_twice_when_the_clock_is_set_back(
     leased(queue, run.eta)
     concluded(queue, run, OK, run.eta)
     now = NOW + HOUR
-    apply(queue, decisions.step_clock(queue, -HOUR, now, POLICY))
+    apply(queue, recurrence.step_clock(queue, -HOUR, now, POLICY.rules))
     waiting = queue.tasks["s"]
     assert waiting.slot == NOW + 2 * HOUR
     assert waiting.eta == now + 2 * HOUR
@@ -546,7 +546,7 @@ def test_an_interval_goes_on_evenly_when_the_clock_is_set(queue: TaskQueue) -> N
     for skew in (-HOUR, HOUR):
         leased(queue, run.eta)
         now = run.eta
-        apply(queue, decisions.step_clock(queue, skew, now, POLICY))
+        apply(queue, recurrence.step_clock(queue, skew, now, POLICY.rules))
         concluded(queue, run, OK, now)
         run = queue.tasks["s"]
         assert run.eta == now + 10.0
@@ -554,7 +554,7 @@ def test_an_interval_goes_on_evenly_when_the_clock_is_set(queue: TaskQueue) -> N
 
 def test_a_clock_set_forward_over_slots_brings_one_run(queue: TaskQueue) -> None:
     scheduled(queue, "s")
-    apply(queue, decisions.step_clock(queue, 30.5 * HOUR, NOW, POLICY))
+    apply(queue, recurrence.step_clock(queue, 30.5 * HOUR, NOW, POLICY.rules))
     run = leased(queue)
     _, following = concluded(queue, run, OK)
     assert isinstance(following, Recurred)
@@ -596,5 +596,5 @@ def test_a_handed_back_run_of_a_dropped_schedule_is_cancelled(
 ) -> None:
     run = scheduled(queue, "s")
     leased(queue, run.eta)
-    apply(queue, decisions.unschedule(queue, run.eta))
+    apply(queue, recurrence.unschedule(queue, run.eta))
     assert decisions.hand_back(queue, run, run.eta, POLICY) == [Cancelled("s", run.eta)]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model import decisions, listing
+from poussetaches.model import decisions, listing, recurrence
 from poussetaches.model.events import Cancelled, Leased, Moved, Paused
 from poussetaches.model.line import Position
 from poussetaches.model.listing import oldest_due, page
@@ -138,7 +138,7 @@ def test_a_dropped_schedule_whose_run_is_in_flight_is_not_in_the_cron_list() -> 
     queue = TaskQueue()
     run = scheduled(queue, "s")
     leased(queue, run.eta)
-    apply(queue, decisions.unschedule(queue, NOW))
+    apply(queue, recurrence.unschedule(queue, NOW))
     assert page(queue, "cron", limit=9, after=None) == ([], 0, None)
     assert page(queue, "waiting", limit=9, after=None) == ([run], 1, None)
 

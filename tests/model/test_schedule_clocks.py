@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model import decisions, schedule
+from poussetaches.model import decisions, recurrence, schedule
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.schedule import parse_rule
 from tests.support.queues import OK, POLICY, apply, leased, scheduled
@@ -211,7 +211,7 @@ def runs(
         if to_come and to_come[0][0] <= coming:
             now, by = to_come.pop(0)
             skew = queue.skew + by
-            apply(queue, decisions.step_clock(queue, skew, NOW + now, POLICY))
+            apply(queue, recurrence.step_clock(queue, skew, NOW + now, POLICY.rules))
             continue
         now = coming
         while asleep and asleep[0][0] <= now:

@@ -88,13 +88,22 @@ def test_the_codes_of_the_events_are_for_ever() -> None:
         12: "Resumed",
         13: "ClockStepped",
         14: "Forgotten",
+        15: "Deferred",
+        16: "Expired",
+        17: "Replaced",
+        18: "Rescheduled",
+        19: "SchedulePaused",
+        20: "ScheduleResumed",
+        21: "QueueSet",
+        22: "QueueDropped",
     }
-    assert format.STATES[:5] == [
+    assert format.STATES[:6] == [
         State.WAITING,
         State.LEASED,
         State.SUCCEEDED,
         State.DEAD,
         State.CANCELLED,
+        State.EXPIRED,
     ]
     assert format.VERSION == 1
 

@@ -14,7 +14,7 @@ from poussetaches import archive
 from poussetaches.channel.messages import seal
 from poussetaches.errors import InvalidInput
 from poussetaches.model.counts import Counts
-from poussetaches.model.decisions import conclude, push, unschedule
+from poussetaches.model.decisions import conclude, push
 from poussetaches.model.events import (
     ClockStepped,
     Died,
@@ -26,6 +26,7 @@ from poussetaches.model.events import (
     Succeeded,
 )
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.recurrence import unschedule
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import Schedule, Spec, State, Submission, Task, Terms
 from poussetaches.store.addition import Addition, add
