@@ -1,6 +1,6 @@
 """Tasks in files, as public JSON: the lines of an export, the first ancestor's files.
 
-With ``schema.py`` the only one that knows public field names. Times are posix seconds
+With ``schema`` the only one that knows public field names. Times are posix seconds
 of the wall clock; the ancestor's are nanoseconds.
 
 **An export** is a line of JSON about itself, then one for each schedule and each task.

@@ -1,0 +1,38 @@
+"""The public JSON: what comes in becomes a task, a task becomes what goes out.
+
+The only place that knows public field names; the first ancestor's words (``tries``,
+``next_run``, ``last_error_body`` ...) live here and nowhere else. A file for each noun;
+others take what they need from here, whichever file it is in.
+"""
+
+from poussetaches.schema.batch import MOST_PUSHES, MOST_SCHEDULES, parse_batch
+from poussetaches.schema.json import encode
+from poussetaches.schema.push import (
+    FIRST_STATUS,
+    LAST_STATUS,
+    LONGEST_DELAY,
+    LONGEST_KEY,
+    MOST_RETRIES,
+    PushBody,
+    PushRequest,
+    parse_push,
+)
+from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
+
+__all__ = [
+    "FIRST_STATUS",
+    "LAST_STATUS",
+    "LONGEST_DELAY",
+    "LONGEST_KEY",
+    "MOST_PUSHES",
+    "MOST_RETRIES",
+    "MOST_SCHEDULES",
+    "NANOSECONDS",
+    "PushBody",
+    "PushRequest",
+    "TaskView",
+    "encode",
+    "parse_batch",
+    "parse_push",
+    "task_json",
+]
