@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "config": "setting model errors",
     # What a task is. The public names of its fields are the business of schema alone.
     "model": "errors",
-    "schema": "model errors",
+    # A callback is told about another task, whose spec comes to it sealed.
+    "schema": "channel.messages model errors",
     # As schema, for files: the lines of an export, the first ancestor's tasks. It opens
     # and seals specs, as whoever makes public JSON of them has to.
     "archive": "channel.messages schema model errors",

@@ -17,6 +17,7 @@ from poussetaches.schema.push import (
     PushRequest,
     parse_push,
 )
+from poussetaches.schema.report import report_json
 from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "encode",
     "parse_batch",
     "parse_push",
+    "report_json",
     "task_json",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -30,3 +31,11 @@ def decoded(decode: Callable[[Any], T], body: bytes | msgspec.Raw, subject: str)
         raise InvalidInput(f"{subject} is not valid JSON: {error}.") from None
     except RecursionError:
         raise InvalidInput(f"{subject} is nested too deeply.") from None
+
+
+def readable(data: bytes) -> str:
+    """``data``, which may be anything, as text that stands in JSON.
+
+    A character that the cap on answers has cut in two is left out.
+    """
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(data)

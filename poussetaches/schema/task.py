@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 from typing import Any, NamedTuple
 
 from poussetaches.model.task import Spec
+from poussetaches.schema.json import readable
 from poussetaches.schema.payload import base64
 
 NANOSECONDS = 1_000_000_000
@@ -53,10 +53,5 @@ def _nanoseconds(seconds: float) -> int:
 
 
 def _text(data: bytes | None) -> bytes | None:
-    """``data`` as valid UTF-8: the ancestor's client breaks on anything else.
-
-    A character that the cap on answers has cut in two is left out.
-    """
-    if data is None:
-        return None
-    return codecs.getincrementaldecoder("utf-8")("replace").decode(data).encode()
+    """As valid UTF-8: the ancestor's client breaks on anything else."""
+    return None if data is None else readable(data).encode()
