@@ -29,8 +29,11 @@ from poussetaches.model.events import (
     Paused,
     Pushed,
     Recurred,
+    Rescheduled,
     Resumed,
     Scheduled,
+    SchedulePaused,
+    ScheduleResumed,
     Succeeded,
     Unscheduled,
 )
@@ -38,6 +41,7 @@ from poussetaches.model.kept import Kept
 from poussetaches.model.keys import EndedKey, Keys
 from poussetaches.model.lifecycle import next_state
 from poussetaches.model.line import Line
+from poussetaches.model.schedules import Schedules
 from poussetaches.model.task import Schedule, State, Task, Terms
 from poussetaches.model.turns import Turns
 
@@ -59,9 +63,7 @@ class TaskQueue:
         self.leased: dict[str, Task] = {}
         #: Which of the others is next.
         self.turns = Turns()
-        self.schedules: dict[str, Schedule] = {}
-        #: The live task of each of them.
-        self.runs: Line[Task] = Line()
+        self.schedules = Schedules()
         #: The last that succeeded, and all dead ones.
         self.succeeded = Kept()
         self.dead = Kept()
@@ -80,6 +82,9 @@ class TaskQueue:
             Scheduled: self._scheduled,
             Recurred: self._recurred,
             Unscheduled: self._unscheduled,
+            Rescheduled: self.schedules.change,
+            SchedulePaused: self.schedules.pause,
+            ScheduleResumed: self.schedules.resume,
             Leased: self._leased,
             Succeeded: self._succeeded,
             Failed: self._failed,
@@ -98,6 +103,11 @@ class TaskQueue:
     def waiting(self) -> int:
         """How many tasks wait (for their time, or for a free worker)."""
         return len(self.tasks) - len(self.leased)
+
+    @property
+    def runs(self) -> Line[Task]:
+        """The live tasks of the schedules."""
+        return self.schedules.runs
 
     @property
     def memory(self) -> int:
@@ -123,26 +133,16 @@ class TaskQueue:
             self.keys.add(event.terms.key, event.id, event.at)
 
     def _scheduled(self, event: Scheduled) -> None:
-        if event.id in self.schedules:
-            raise IllegalEvent(f"schedule {event.id} exists already")
-        id, _, text, spec, terms = event
-        self.schedules[id] = Schedule(id, text, spec, terms)
-        if id in self.tasks:
-            self.runs.add(self.tasks[id])
+        self.schedules.add(event, self.tasks.get(event.id))
 
     def _recurred(self, event: Recurred) -> None:
         next_state(self.tasks.get(event.id), event)
-        schedule = self.schedules.get(event.id)
-        if schedule is None:
-            raise IllegalEvent(f"there is no schedule {event.id} to recur")
+        schedule = self.schedules.to_recur(event.id)
         id, _, slot, eta = event
         self._add(id, schedule.spec, schedule.text, slot, eta, schedule.terms)
 
     def _unscheduled(self, event: Unscheduled) -> None:
-        if self.schedules.pop(event.id, None) is None:
-            raise IllegalEvent(f"there is no schedule {event.id} to drop")
-        if event.id in self.tasks:
-            self.runs.remove(self.tasks[event.id])
+        self.schedules.drop(event, self.tasks.get(event.id))
 
     def _leased(self, event: Leased) -> None:
         task = self.tasks.get(event.id)
@@ -150,6 +150,8 @@ class TaskQueue:
         assert task is not None
         task.state = state
         task.attempts = event.attempt
+        if event.attempt == 1 and not task.begun_at:
+            task.begun_at = event.at
         self.leased[task.id] = task
         self.turns.begin(task)
 
@@ -218,18 +220,17 @@ class TaskQueue:
         self.size += TASK_SIZE + len(spec)
         self.counts.accepted += 1
         self.turns.add(task)
-        if id in self.schedules:
-            self.runs.add(task)
+        if schedule:
+            self.schedules.join(task)
 
     def _wait(self, task: Task, eta: float) -> None:
         """A task that has lived for a while waits from now on, for ``eta``."""
-        is_run = task.id in self.schedules
-        if is_run:
-            self.runs.remove(task)
+        if task.schedule:
+            self.schedules.leave(task)
         task.eta = eta
         self.turns.add(task)
-        if is_run:
-            self.runs.add(task)
+        if task.schedule:
+            self.schedules.join(task)
 
     def _end(self, event: Succeeded | Died | Cancelled) -> Task:
         task = self.tasks.get(event.id)
@@ -240,8 +241,9 @@ class TaskQueue:
             self.turns.remove(task)
         else:
             self.turns.end(task)
-        if task.id in self.schedules:
-            self.runs.remove(task)
+        if task.schedule:
+            status = task.error_status if isinstance(event, Cancelled) else event.status
+            self.schedules.end(task, state, event.at, status)
         task.state = state
         if task.terms.key:
             self.keys.end(task.terms.key, task.id, event.at)
@@ -279,8 +281,7 @@ class TaskQueue:
         """
         self.tasks = {task.id: task for task in tasks}
         self.leased = {t.id: t for t in tasks if t.state is State.LEASED}
-        self.schedules = {schedule.id: schedule for schedule in schedules}
-        self.runs.load(self.tasks[id] for id in self.schedules if id in self.tasks)
+        self.schedules.load(schedules, self.tasks)
         self.succeeded.load(succeeded)
         self.dead.load(dead)
         self.counts = Counts(*(getattr(counts, f.name) for f in fields(Counts)))

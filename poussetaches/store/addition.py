@@ -89,7 +89,8 @@ def add(
 def restart_schedules(
     queue: TaskQueue, now: float, policy: Policy
 ) -> tuple[list[str], list[str]]:
-    """Give every schedule without a next run one. ``now``: posix seconds.
+    """Give every schedule without a next run one, unless it is paused. ``now``: posix
+    seconds.
 
     Returns their ids; and those of schedules that cannot be read, and are dropped.
     """
@@ -97,7 +98,7 @@ def restart_schedules(
     dropped: list[str] = []
     at = now - queue.skew
     for id, schedule in list(queue.schedules.items()):
-        if id in queue.tasks:
+        if id in queue.tasks or schedule.paused:
             continue
         try:
             ahead = slots_ahead(queue, schedule.text, policy.rules)

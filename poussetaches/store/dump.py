@@ -13,7 +13,6 @@ from typing import Any
 from poussetaches.allocator import give_back
 from poussetaches.errors import StoreDamaged, StoreTooNew
 from poussetaches.model.counts import Counts
-from poussetaches.model.line import Line
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Task
 from poussetaches.model.turns import Turns
@@ -177,7 +176,7 @@ def _let_go(queue: TaskQueue) -> dict[str, Iterable[Task]]:
     allocator gives its memory back to the system when all in one arena is free.
     """
     queue.turns = Turns()
-    queue.runs = Line()
+    queue.schedules.let_go()
     queue.leased.clear()
     return {
         "tasks": _taken(queue),

@@ -199,6 +199,6 @@ def _contradictions(queue: TaskQueue) -> list[str]:
     found += [
         f"schedule {id} ({schedule.text}) has no next run"
         for id, schedule in queue.schedules.items()
-        if id not in queue.tasks
+        if id not in queue.tasks and not schedule.paused
     ]
     return found

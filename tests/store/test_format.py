@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from poussetaches.errors import StoreDamaged, StoreError
 from poussetaches.model import events
 from poussetaches.model.events import Cancelled, Event, Paused, Pushed
-from poussetaches.model.task import PLAIN, Schedule, State, Task, Terms
+from poussetaches.model.task import PLAIN, LastRun, Schedule, State, Task, Terms
 from poussetaches.store import format
 
 SALT = 0x5EED_5A17
@@ -29,6 +29,9 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(events.Scheduled, TEXTS, MOMENTS, TEXTS, BYTES, TERMS),
     st.builds(events.Recurred, TEXTS, MOMENTS, MOMENTS, MOMENTS),
     st.builds(events.Unscheduled, TEXTS, MOMENTS),
+    st.builds(events.Rescheduled, TEXTS, MOMENTS, TEXTS, BYTES, TERMS),
+    st.builds(events.SchedulePaused, TEXTS, MOMENTS),
+    st.builds(events.ScheduleResumed, TEXTS, MOMENTS),
     st.builds(events.Leased, TEXTS, MOMENTS, NUMBERS),
     st.builds(events.Succeeded, TEXTS, MOMENTS, NUMBERS, NUMBERS),
     st.builds(events.Failed, TEXTS, MOMENTS, NUMBERS, NUMBERS, BYTES, MOMENTS),
@@ -53,7 +56,9 @@ TASKS = st.builds(
     error_status=NUMBERS,
     error=st.none() | BYTES,
     terms=TERMS,
+    begun_at=MOMENTS,
 )
+LAST_RUNS = st.builds(LastRun, MOMENTS, MOMENTS, TEXTS, NUMBERS, NUMBERS)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -136,11 +141,15 @@ def test_any_task_comes_back(task: Task) -> None:
     assert same(format.row_task(row), task)
 
 
-@given(st.builds(Schedule, TEXTS, TEXTS, BYTES, TERMS))
+@given(
+    st.builds(
+        Schedule, TEXTS, TEXTS, BYTES, TERMS, st.booleans(), st.none() | LAST_RUNS
+    )
+)
 def test_any_schedule_comes_back(schedule: Schedule) -> None:
     packed = format.pack_dump("schedules", [format.schedule_row(schedule)])
     _, [row] = msgpack.unpackb(packed)
-    assert format.row_schedule(row) == schedule
+    assert same(format.row_schedule(row), schedule)
 
 
 # --- the header ---------------------------------------------------------------------

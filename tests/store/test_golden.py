@@ -136,6 +136,7 @@ def test_the_store_of_version_1(store: Path) -> None:
         State.LEASED,
         attempts=1,
         terms=Terms(5),
+        begun_at=BEGIN + 17.0,
     )
     recurred = Task("élève", b"spec", "@every 5s", BEGIN + 21.0, BEGIN + 21.0, 13)
     assert queue.tasks == {task.id: task for task in (WAITING, moved, pushed, recurred)}

@@ -35,6 +35,7 @@ from poussetaches.channel.messages import (
 from poussetaches.channel.server import Peer
 from poussetaches.config import Config
 from poussetaches.errors import IllegalEvent
+from poussetaches.model.events import Scheduled
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import State, Submission
 from poussetaches.model.turns import SHARES
@@ -356,7 +357,7 @@ def test_a_push_with_the_id_of_a_schedule_is_nonsense(house: House, api: Child) 
     """Its next run would find a task in its place. An import may bring such an id."""
     queue = house.keeper.queue
     assert house.say(api, encode([push(SCHEDULE, 0.0, MONTHLY)]))
-    queue.schedules[TASK] = queue.schedules[SCHEDULE]
+    queue.apply(Scheduled(TASK, queue.latest, MONTHLY, b"spec"))
     assert not house.say(api, encode([push()]))
 
 
