@@ -18,9 +18,11 @@ from pathlib import Path
 
 from poussetaches.errors import ConfigError
 from poussetaches.model.allowlist import AllowList
-from poussetaches.model.turns import SHARES
+from poussetaches.model.caps import Caps
+from poussetaches.model.named_queue import SHARES
 from poussetaches.setting import (
     ADDRESS,
+    CAPS,
     DIRECTORY,
     HEADER,
     PREFIX,
@@ -76,6 +78,14 @@ class Config:
     )
     allowed_targets: AllowList = setting(
         "", TARGETS, "Networks and hosts that may be pushed to; empty: any."
+    )
+    origin_concurrency: Caps = setting(
+        "", CAPS, "Attempts at once at one origin, over all workers; empty: its share."
+    )
+    hold_limit: float = setting(
+        "1h",
+        duration(0),
+        "How long a target that is away is waited for without counting attempts.",
     )
     timeout: float = setting("10m", duration(0.01), "Total deadline of one attempt.")
     drain_timeout: float = setting(

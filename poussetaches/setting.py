@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from poussetaches.errors import ConfigError
 from poussetaches.model.allowlist import AllowList
+from poussetaches.model.caps import Caps
 
 #: What every setting's environment variable starts with.
 PREFIX = "POUSSETACHES_"
@@ -236,5 +237,7 @@ DIRECTORY = Kind(_parse_directory, str, "DIRECTORY")
 HEADER = Kind(_parse_header, str, "TEXT")
 #: Networks and hosts.
 TARGETS = Kind(AllowList.parse, str, "TARGETS")
+#: Attempts at once, for every origin and for some.
+CAPS = Kind(Caps.parse, str, "CAPS")
 #: A name of the IANA database, or empty for the machine's own zone.
 TIMEZONE = Kind(_parse_timezone, str, "ZONE")

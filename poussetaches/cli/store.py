@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from poussetaches.channel.messages import seal
 from poussetaches.cli import store_report as report
 from poussetaches.config import Config
 from poussetaches.errors import InvalidInput, StoreError
@@ -45,7 +46,7 @@ class Directory:
     def __init__(self, config: Config) -> None:
         self.path = os.fspath(config.data_dir)
         self.retain_succeeded = config.retain_succeeded
-        self.policy = Policy(DEFAULT, Rules(config.schedule_timezone))
+        self.policy = Policy(DEFAULT, Rules(config.schedule_timezone), seal)
 
     def read(self) -> TaskQueue:
         """What a stopped service left in it."""

@@ -13,3 +13,4 @@ class Counts:
     succeeded: int = 0
     dead: int = 0
     cancelled: int = 0
+    expired: int = 0

@@ -3,66 +3,45 @@
 Nothing here changes anything. The caller writes the events down as one record and then
 applies them in order, so a decision of several events happens wholly or not at all.
 ``now`` is always on the queue's timeline; ``draw`` is a random number in [0, 1).
+
+What becomes of an attempt is decided in ``endings.py``, of a schedule in
+``recurrence.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from poussetaches.errors import InvalidInput
 from poussetaches.model.backoff import Backoff
 from poussetaches.model.events import (
     Cancelled,
-    Died,
     Event,
-    Failed,
     Leased,
     Pushed,
-    Succeeded,
+    QueueSet,
+    Replaced,
 )
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import recur, schedule
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import NO_ANSWER, Submission, Task, Terms
-
-
-class Outcome(NamedTuple):
-    """What one attempt brought."""
-
-    #: The target answered with the expected status.
-    ok: bool
-    #: The status, or NO_ANSWER.
-    status: int
-    #: The answer's body up to a cap, or the words of the transport error.
-    error: bytes
-    #: No further attempt could end otherwise.
-    final: bool = False
-    #: Seconds for which the target asked to be left alone; 0.0 if it did not.
-    retry_after: float = 0.0
-    #: Nobody took the connection: no answer, and nothing was sent.
-    unreached: bool = False
-    #: Seconds after which the target asked to be asked again, which is no failure; None
-    #: if it did not.
-    snooze: float | None = None
-    #: Tasks that the answer of a success asked for.
-    follow_ups: Sequence[Submission] = ()
+from poussetaches.model.task import Spec, Submission, Task, Terms
 
 
 class Policy(NamedTuple):
     """The rules by which the queue decides."""
 
+    #: Of tasks and queues that have none of their own.
     backoff: Backoff
     rules: Rules
-
-
-def push(
-    queue: TaskQueue, submission: Submission, now: float, policy: Policy
-) -> list[Event]:
-    """Accept a push."""
-    if submission.schedule:
-        return schedule(queue, submission, now, policy.rules)
-    id, spec, delay, _, terms = submission
-    return [Pushed(id, now, now + delay, spec, Terms.of(terms))]
+    #: How a Spec that is made here becomes what the queue keeps.
+    seal: Callable[[Spec], bytes]
+    #: Seconds for which a target that is absent is waited for without counting the
+    #: attempts; 0.0: they always count.
+    hold_limit: float = 0.0
+    #: Whether a push to a queue that does not exist makes it.
+    auto_create_queues: bool = False
 
 
 class Acceptance(NamedTuple):
@@ -73,30 +52,48 @@ class Acceptance(NamedTuple):
     events: list[Event]
 
 
+def push(
+    queue: TaskQueue, submission: Submission, now: float, policy: Policy
+) -> list[Event]:
+    """Accept a push. Raises InvalidInput if it names no queue that there is."""
+    return push_all(queue, [submission], now, policy).events
+
+
 def push_all(
     queue: TaskQueue, submissions: Sequence[Submission], now: float, policy: Policy
 ) -> Acceptance:
     """Accept pushes, all of them. One whose key is known has the id of the task that
-    came with it first, and no event."""
+    came with it first, and no event. Raises InvalidInput if one names no queue that
+    there is."""
     ids: list[str] = []
     events: list[Event] = []
     #: What those before it have brought.
     keys: dict[str, str] = {}
     scheduled: set[str] = set()
+    made: set[str] = set()
     for submission in submissions:
-        id = submission.id
-        if key := submission.terms.key:
+        id, spec, delay, text, terms = submission
+        if key := terms.key:
             known = keys.get(key) or queue.keys.known(key, now)
             if known is not None:
                 ids.append(known)
                 continue
             keys[key] = id
+        name = terms.queue
+        if not queue.turns.knows(name) and name not in made:
+            if not policy.auto_create_queues:
+                raise InvalidInput(
+                    f"queue: there is no queue {name!r:.120}", field="queue"
+                )
+            made.add(name)
+            events.append(QueueSet(name, now, None, {"paused": False}))
         ids.append(id)
-        if submission.schedule:
-            if id in scheduled:
-                continue
+        if not text:
+            terms = Terms.of(terms)
+            events.append(Pushed(id, now, _eta(queue, now, delay, terms), spec, terms))
+        elif id not in scheduled:
             scheduled.add(id)
-        events += push(queue, submission, now, policy)
+            events += schedule(queue, submission, now, policy.rules)
     return Acceptance(ids, events)
 
 
@@ -105,72 +102,44 @@ def lease(queue: TaskQueue, now: float, free: int) -> Leased | None:
     is due, or the queue is paused."""
     if queue.paused:
         return None
-    task = queue.turns.next(free)
-    if task is None or task.eta > now:
-        return None
-    return Leased(task.id, now, task.attempts + 1)
+    task = queue.turns.next(now, free)
+    return None if task is None else Leased(task.id, now, task.attempts + 1)
 
 
-def conclude(
-    queue: TaskQueue,
-    task: Task,
-    outcome: Outcome,
-    now: float,
-    draw: float,
-    policy: Policy,
+def cancel(queue: TaskQueue, task: Task, now: float, policy: Policy) -> list[Event]:
+    """Somebody asked for a live task not to run any more. If an attempt is under way,
+    what it brings changes nothing. Of a schedule, the next run comes."""
+    return [Cancelled(task.id, now), *recur(queue, task, now, policy.rules)]
+
+
+def replace(
+    queue: TaskQueue, task: Task, submission: Submission, now: float
 ) -> list[Event]:
-    """An attempt has ended: done, another attempt later, or dead.
+    """A waiting task, which is no run of a schedule, is another one from now on.
 
-    A target may ask for a longer wait than the backoff's, never for a shorter one, and
-    that changes nothing about how many attempts there are.
+    Raises InvalidInput if it names no queue that there is.
     """
-    if outcome.ok:
-        done = Succeeded(task.id, now, task.attempts, outcome.status)
-        return [done, *recur(queue, task, now, policy.rules)]
-    wait = policy.backoff.wait(task.attempts, draw, task.terms.max_retries)
-    if wait is not None:
-        wait = None if outcome.final else max(wait, outcome.retry_after)
-    return _fail(queue, task, outcome, now, wait, policy)
+    _, spec, delay, _, terms = submission
+    if not queue.turns.knows(terms.queue):
+        raise InvalidInput(
+            f"queue: there is no queue {terms.queue!r:.120}", field="queue"
+        )
+    terms = Terms.of(terms)
+    return [Replaced(task.id, now, _eta(queue, now, delay, terms), spec, terms)]
 
 
-def lose(
-    queue: TaskQueue, task: Task, reason: str, now: float, draw: float, policy: Policy
-) -> list[Event]:
-    """A worker is gone and nobody knows what its attempt brought.
-
-    The attempt counts, so that a task that kills its workers dies in the end. After the
-    first one there is no wait, for the target did nothing wrong. Further ones wait as
-    after any failure, each for a time of its own: what happened to be in the worker
-    together with the culprit must not meet it again and again.
-    """
-    outcome = Outcome(False, NO_ANSWER, reason.encode())
-    wait = policy.backoff.wait(task.attempts, draw, task.terms.max_retries)
-    if wait is not None and task.attempts == 1:
-        wait = 0.0
-    return _fail(queue, task, outcome, now, wait, policy)
+def timeout(queue: TaskQueue, task: Task, usual: float) -> float:
+    """How long an attempt at ``task`` may take, seconds; ``usual``: where neither it
+    nor its queue says."""
+    special = task.terms.special
+    if special is not None and special.timeout is not None:
+        return special.timeout
+    of_queue = queue.turns.queue(task.terms.queue).settings.timeout
+    return usual if of_queue is None else of_queue
 
 
-def hand_back(queue: TaskQueue, task: Task, now: float, policy: Policy) -> list[Event]:
-    """The service stopped during an attempt, and nobody knows what it brought.
-
-    That is no fault of the task: it is tried again even if this was its last attempt.
-    """
-    outcome = Outcome(False, NO_ANSWER, b"the service stopped during the attempt")
-    return _fail(queue, task, outcome, now, 0.0, policy)
-
-
-def _fail(
-    queue: TaskQueue,
-    task: Task,
-    outcome: Outcome,
-    now: float,
-    wait: float | None,
-    policy: Policy,
-) -> list[Event]:
-    if task.schedule and task.id not in queue.schedules:
-        return [Cancelled(task.id, now)]
-    status, error = outcome.status, outcome.error
-    if wait is not None:
-        return [Failed(task.id, now, task.attempts, status, error, now + wait)]
-    died = Died(task.id, now, task.attempts, status, error)
-    return [died, *recur(queue, task, now, policy.rules)]
+def _eta(queue: TaskQueue, now: float, delay: float, terms: Terms) -> float:
+    """From when on a task is delivered that is pushed now."""
+    if terms.special is not None and terms.special.eta is not None:
+        return terms.special.eta - queue.skew
+    return now + delay

@@ -65,9 +65,10 @@ class Keys:
             yield EndedKey(key, self._ids[key], ended_at)
 
     def let_go(self, key: str, id: str) -> None:
-        """Do not know the key of a live task any more, as nobody will ask."""
+        """Do not know the key of a live task any more."""
         if self._ids.get(key) == id:
             del self._ids[key]
+            self.size -= KEY_SIZE + len(key)
 
     def load(self, live: Iterable[tuple[str, str]], ended: Iterable[EndedKey]) -> None:
         """Take over what is known: key and id of live tasks, and what ``ended``

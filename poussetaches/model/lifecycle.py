@@ -7,10 +7,12 @@
              ▼   ▼           │ (the schedule's next run is a new task of the same id)
            WAITING ◄──────┐  │
         Moved │ │         │ Failed
-              │ │ Leased  │  │
+     Replaced │ │ Leased  │ Deferred
     Cancelled │ └──────► LEASED ─── Succeeded ──► SUCCEEDED
               ▼           │    └─── Died ───────► DEAD
           CANCELLED ◄─────┘
+
+Expired leads from WAITING to EXPIRED.
 
 An event that the table does not have raises IllegalEvent and changes nothing. This file
 knows no clock, no role and no I/O.
@@ -23,13 +25,16 @@ from collections.abc import Mapping
 from poussetaches.errors import IllegalEvent
 from poussetaches.model.events import (
     Cancelled,
+    Deferred,
     Died,
     Event,
+    Expired,
     Failed,
     Leased,
     Moved,
     Pushed,
     Recurred,
+    Replaced,
     Succeeded,
 )
 from poussetaches.model.task import State, Task
@@ -42,9 +47,12 @@ TRANSITIONS: Mapping[type[Event], Mapping[State | None, State]] = {
     Leased: {State.WAITING: State.LEASED},
     Succeeded: {State.LEASED: State.SUCCEEDED},
     Failed: {State.LEASED: State.WAITING},
+    Deferred: {State.LEASED: State.WAITING},
     Died: {State.LEASED: State.DEAD},
+    Expired: {State.WAITING: State.EXPIRED},
     Cancelled: {State.WAITING: State.CANCELLED, State.LEASED: State.CANCELLED},
     Moved: {State.WAITING: State.WAITING},
+    Replaced: {State.WAITING: State.WAITING},
 }
 
 #: The same to look up fast: a member of an enumeration is slow as a key.

@@ -16,57 +16,45 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 from poussetaches.errors import IllegalEvent
+from poussetaches.model import events
+from poussetaches.model.caps import NO_CAPS, Caps
 from poussetaches.model.counts import Counts
-from poussetaches.model.events import (
-    Cancelled,
-    ClockStepped,
-    Died,
-    Event,
-    Failed,
-    Forgotten,
-    Leased,
-    Moved,
-    Paused,
-    Pushed,
-    Recurred,
-    Rescheduled,
-    Resumed,
-    Scheduled,
-    SchedulePaused,
-    ScheduleResumed,
-    Succeeded,
-    Unscheduled,
-)
-from poussetaches.model.kept import Kept
+from poussetaches.model.events import Event
 from poussetaches.model.keys import EndedKey, Keys
 from poussetaches.model.lifecycle import next_state
 from poussetaches.model.line import Line
+from poussetaches.model.named_queue import QueueRow
+from poussetaches.model.remembered import Remembered
 from poussetaches.model.schedules import Schedules
+from poussetaches.model.size import size_of
 from poussetaches.model.task import Schedule, State, Task, Terms
 from poussetaches.model.turns import Turns
 
-#: What a task takes in memory beside its spec and its error, bytes: measured, with its
-#: places in the lists.
-TASK_SIZE = 400
-
 
 class TaskQueue:
-    """See the module. ``retain_succeeded``: how many of those to remember;
-    ``key_ttl``: for how long the key of a task is known after its end, seconds."""
+    """See the module. ``retain_succeeded``: how many of those to remember, and of those
+    that expired; ``key_ttl``: for how long the key of a task is known after its end,
+    seconds; ``caps``: of attempts at once at an origin."""
 
     def __init__(
-        self, *, retain_succeeded: int = 1000, key_ttl: float = math.inf
+        self,
+        *,
+        retain_succeeded: int = 1000,
+        key_ttl: float = math.inf,
+        caps: Caps = NO_CAPS,
     ) -> None:
         #: Live tasks (waiting or leased), by id.
         self.tasks: dict[str, Task] = {}
         #: Those of them that a worker holds.
         self.leased: dict[str, Task] = {}
         #: Which of the others is next.
-        self.turns = Turns()
+        self.turns = Turns(caps)
         self.schedules = Schedules()
-        #: The last that succeeded, and all dead ones.
-        self.succeeded = Kept()
-        self.dead = Kept()
+        #: The last that succeeded and that expired, and all dead ones.
+        self.remembered = Remembered(retain_succeeded)
+        self.succeeded = self.remembered.succeeded
+        self.expired = self.remembered.expired
+        self.dead = self.remembered.dead
         self.keys = Keys(key_ttl)
         #: What the tasks take in memory, bytes: an estimate.
         self.size = 0
@@ -76,25 +64,29 @@ class TaskQueue:
         self.skew = 0.0
         #: When the last event happened, on the timeline.
         self.latest = 0.0
-        self.retain_succeeded = retain_succeeded
         self._mutators: dict[type[Event], Callable[..., None]] = {
-            Pushed: self._pushed,
-            Scheduled: self._scheduled,
-            Recurred: self._recurred,
-            Unscheduled: self._unscheduled,
-            Rescheduled: self.schedules.change,
-            SchedulePaused: self.schedules.pause,
-            ScheduleResumed: self.schedules.resume,
-            Leased: self._leased,
-            Succeeded: self._succeeded,
-            Failed: self._failed,
-            Died: self._died,
-            Cancelled: self._cancelled,
-            Moved: self._moved,
-            Forgotten: self._forgotten,
-            Paused: self._paused,
-            Resumed: self._resumed,
-            ClockStepped: self._clock_stepped,
+            events.Pushed: self._pushed,
+            events.Scheduled: self._scheduled,
+            events.Recurred: self._recurred,
+            events.Unscheduled: self._unscheduled,
+            events.Rescheduled: self.schedules.change,
+            events.SchedulePaused: self.schedules.pause,
+            events.ScheduleResumed: self.schedules.resume,
+            events.Leased: self._leased,
+            events.Succeeded: self._succeeded,
+            events.Failed: self._failed,
+            events.Deferred: self._deferred,
+            events.Died: self._died,
+            events.Expired: self._expired,
+            events.Cancelled: self._cancelled,
+            events.Moved: self._moved,
+            events.Replaced: self._replaced,
+            events.QueueSet: self._queue_set,
+            events.QueueDropped: self._queue_dropped,
+            events.Forgotten: self._forgotten,
+            events.Paused: self._paused,
+            events.Resumed: self._resumed,
+            events.ClockStepped: self._clock_stepped,
         }
 
     # --- what the owner asks ---------------------------------------------------------
@@ -116,8 +108,9 @@ class TaskQueue:
 
     def difference(self) -> int:
         """0, always: what was accepted is waiting, in flight, or has ended."""
-        ended = self.counts.succeeded + self.counts.dead + self.counts.cancelled
-        return self.counts.accepted - self.waiting - len(self.leased) - ended
+        counts = self.counts
+        ended = counts.succeeded + counts.dead + counts.expired + counts.cancelled
+        return counts.accepted - self.waiting - len(self.leased) - ended
 
     # --- the one mutator --------------------------------------------------------------
 
@@ -126,25 +119,25 @@ class TaskQueue:
         self._mutators[type(event)](event)
         self.latest = event.at
 
-    def _pushed(self, event: Pushed) -> None:
+    def _pushed(self, event: events.Pushed) -> None:
         next_state(self.tasks.get(event.id), event)
         self._add(event.id, event.spec, "", 0.0, event.eta, event.terms)
         if event.terms.key:
             self.keys.add(event.terms.key, event.id, event.at)
 
-    def _scheduled(self, event: Scheduled) -> None:
+    def _scheduled(self, event: events.Scheduled) -> None:
         self.schedules.add(event, self.tasks.get(event.id))
 
-    def _recurred(self, event: Recurred) -> None:
+    def _recurred(self, event: events.Recurred) -> None:
         next_state(self.tasks.get(event.id), event)
         schedule = self.schedules.to_recur(event.id)
         id, _, slot, eta = event
         self._add(id, schedule.spec, schedule.text, slot, eta, schedule.terms)
 
-    def _unscheduled(self, event: Unscheduled) -> None:
+    def _unscheduled(self, event: events.Unscheduled) -> None:
         self.schedules.drop(event, self.tasks.get(event.id))
 
-    def _leased(self, event: Leased) -> None:
+    def _leased(self, event: events.Leased) -> None:
         task = self.tasks.get(event.id)
         state = next_state(task, event)
         assert task is not None
@@ -152,57 +145,101 @@ class TaskQueue:
         task.attempts = event.attempt
         if event.attempt == 1 and not task.begun_at:
             task.begun_at = event.at
+        if event.attempt == 1:
+            task.begun_at = event.at
         self.leased[task.id] = task
-        self.turns.begin(task)
+        self.turns.begin(task, event.at)
 
-    def _succeeded(self, event: Succeeded) -> None:
+    def _succeeded(self, event: events.Succeeded) -> None:
         task = self._end(event)
         task.last_run_at = event.at
         self.counts.succeeded += 1
-        self._drop(self.succeeded.put(task))
-        for _ in range(len(self.succeeded) - self.retain_succeeded):
-            self._drop(self.succeeded.drop_oldest())
+        self._remember(task)
 
-    def _failed(self, event: Failed) -> None:
+    def _failed(self, event: events.Failed) -> None:
+        self._return(event)
+
+    def _deferred(self, event: events.Deferred) -> None:
+        task = self._return(event)
+        task.attempts -= 1
+        if task.attempts == 0:
+            task.begun_at = 0.0
+
+    def _return(self, event: events.Failed | events.Deferred) -> Task:
+        """A task comes back from an attempt, and waits for another."""
         task = self.tasks.get(event.id)
         state = next_state(task, event)
         assert task is not None
         del self.leased[task.id]
-        self.turns.end(task)
+        self.turns.end(task, event.at)
         task.state = state
         self._note_failure(task, event)
         self._wait(task, event.eta)
+        return task
 
-    def _died(self, event: Died) -> None:
+    def _died(self, event: events.Died) -> None:
         task = self._end(event)
         self._note_failure(task, event)
         self.counts.dead += 1
-        self._drop(self.dead.put(task))
+        self._remember(task)
 
-    def _cancelled(self, event: Cancelled) -> None:
+    def _expired(self, event: events.Expired) -> None:
+        task = self._end(event)
+        self.counts.expired += 1
+        self._remember(task)
+
+    def _cancelled(self, event: events.Cancelled) -> None:
         self._drop(self._end(event))
         self.counts.cancelled += 1
 
-    def _moved(self, event: Moved) -> None:
+    def _moved(self, event: events.Moved) -> None:
         task = self.tasks.get(event.id)
         next_state(task, event)
         assert task is not None
         self.turns.remove(task)
         self._wait(task, event.eta)
 
-    def _forgotten(self, event: Forgotten) -> None:
+    def _replaced(self, event: events.Replaced) -> None:
+        task = self.tasks.get(event.id)
+        next_state(task, event)
+        assert task is not None
+        self.turns.remove(task)
+        self.turns.leave(task)
+        if task.terms.key:
+            self.keys.let_go(task.terms.key, task.id)
+        self.size -= size_of(task)
+        task.spec, task.terms = event.spec, event.terms
+        self.size += size_of(task)
+        if task.terms.key:
+            self.keys.add(task.terms.key, task.id, event.at)
+        self._wait(task, event.eta)
+
+    def _queue_set(self, event: events.QueueSet) -> None:
+        self.turns.set_queue(event.name, event.configured, event.changed)
+
+    def _queue_dropped(self, event: events.QueueDropped) -> None:
+        self.turns.drop_queue(event.name)
+
+    def _forgotten(self, event: events.Forgotten) -> None:
         if event.id not in self.dead:
             raise IllegalEvent(f"there is no dead letter {event.id} to forget")
         self._drop(self.dead.drop(event.id))
 
-    def _paused(self, event: Paused) -> None:
+    def _paused(self, event: events.Paused) -> None:
         self.paused = True
 
-    def _resumed(self, event: Resumed) -> None:
+    def _resumed(self, event: events.Resumed) -> None:
         self.paused = False
 
-    def _clock_stepped(self, event: ClockStepped) -> None:
+    def _clock_stepped(self, event: events.ClockStepped) -> None:
         self.skew = event.skew
+        # Runs of schedules are moved by events of their own.
+        for task in [t for t in self.tasks.values() if t.waits_for_the_clock]:
+            special = task.terms.special
+            assert special is not None
+            assert special.eta is not None
+            self.turns.remove(task)
+            self._wait(task, special.eta - event.skew)
 
     # --- shared by the mutators -------------------------------------------------------
 
@@ -217,7 +254,7 @@ class TaskQueue:
     ) -> None:
         task = Task(id, spec, schedule, slot, eta, 0, terms=terms)
         self.tasks[id] = task
-        self.size += TASK_SIZE + len(spec)
+        self.size += size_of(task)
         self.counts.accepted += 1
         self.turns.add(task)
         if schedule:
@@ -232,7 +269,9 @@ class TaskQueue:
         if task.schedule:
             self.schedules.join(task)
 
-    def _end(self, event: Succeeded | Died | Cancelled) -> Task:
+    def _end(
+        self, event: events.Succeeded | events.Died | events.Expired | events.Cancelled
+    ) -> Task:
         task = self.tasks.get(event.id)
         state = next_state(task, event)
         assert task is not None
@@ -240,25 +279,32 @@ class TaskQueue:
         if self.leased.pop(task.id, None) is None:
             self.turns.remove(task)
         else:
-            self.turns.end(task)
+            self.turns.end(task, event.at)
+        self.turns.leave(task)
         if task.schedule:
-            status = task.error_status if isinstance(event, Cancelled) else event.status
+            status = getattr(event, "status", task.error_status)
             self.schedules.end(task, state, event.at, status)
         task.state = state
         if task.terms.key:
             self.keys.end(task.terms.key, task.id, event.at)
         return task
 
-    def _note_failure(self, task: Task, event: Failed | Died) -> None:
+    def _note_failure(
+        self, task: Task, event: events.Failed | events.Deferred | events.Died
+    ) -> None:
         self.size += len(event.error) - len(task.error or b"")
         task.last_run_at = event.at
         task.error_status = event.status
         task.error = event.error
 
-    def _drop(self, task: Task | None) -> None:
+    def _remember(self, task: Task) -> None:
+        """A task has ended, and is kept for a while."""
+        for gone in self.remembered.take(task):
+            self._drop(gone)
+
+    def _drop(self, task: Task) -> None:
         """A task is kept no more."""
-        if task is not None:
-            self.size -= _size(task)
+        self.size -= size_of(task)
 
     # --- dump and load ----------------------------------------------------------------
 
@@ -274,10 +320,13 @@ class TaskQueue:
         skew: float,
         latest: float = 0.0,
         keys: Iterable[EndedKey] = (),
+        expired: Iterable[Task] = (),
+        queues: Iterable[QueueRow] = (),
     ) -> None:
         """Take over the state that a dump holds. The queue must be new.
 
-        ``keys``: those of tasks that have ended, in order of ending.
+        ``tasks``: in order of acceptance; ``keys``: those of tasks that have ended, in
+        order of ending.
         """
         self.tasks = {task.id: task for task in tasks}
         self.leased = {t.id: t for t in tasks if t.state is State.LEASED}
@@ -290,11 +339,11 @@ class TaskQueue:
         self.latest = latest
         live = ((task.terms.key, task.id) for task in tasks if task.terms.key)
         self.keys.load(live, keys)
-        known = (*tasks, *succeeded, *dead)
-        self.size = sum(map(_size, known))
+        self.expired.load(expired)
+        known = (*tasks, *self.remembered)
+        self.size = sum(map(size_of, known))
         last_order = max((task.order for task in known), default=0)
+        for row in queues:
+            self.turns.set_queue(row.name, row.configured, row.changed)
+            self.turns.queues[row.name].resume(row.spent_until)
         self.turns.load(tasks, last_order)
-
-
-def _size(task: Task) -> int:
-    return TASK_SIZE + len(task.spec) + len(task.error or b"")

@@ -214,6 +214,17 @@ class Task:
     #: When the first attempt began; 0.0 = none has.
     begun_at: float = 0.0
 
+    @property
+    def waits_for_the_clock(self) -> bool:
+        """Whether its eta is the moment of the wall clock that its push named."""
+        special = self.terms.special
+        return (
+            special is not None
+            and special.eta is not None
+            and self.state is State.WAITING
+            and not self.last_run_at
+        )
+
 
 class LastRun(NamedTuple):
     """What has become of the run of a schedule that came last."""

@@ -1,139 +1,283 @@
 """Turns: which of the waiting tasks comes next.
 
-Tasks wait in lanes, one per origin, because a target that hangs must not take all slots
-and hold up everybody else's tasks. The rule is that of the dynamic threshold (Choudhury
-and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998): a
-lane may begin another attempt while it has fewer in flight than a part of what is free.
-One lane alone so gets one share of all slots, the first that comes beside it one share
-of the rest, and so on: of 256 slots, twenty targets that hang leave 14. Among the lanes
-that may, the one whose first task is due first is next.
+Tasks wait in lanes, one per queue and origin, because a target that hangs must not take
+all slots and hold up everybody else's tasks. The rule is that of the dynamic threshold
+(Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
+switches", 1998): an origin may see another attempt while it has fewer in flight than a
+part of what is free. One origin alone so gets one share of all slots, the first that
+comes beside it one share of the rest, and so on: of 256 slots, twenty targets that hang
+leave 14. Among the lanes of a queue that may, the one whose first task is due first is
+next.
+
+Between queues with due work turns go around, whatever stands in them (Goyal, Vin and
+Cheng, "Start-time fair queueing", 1996): a queue that was idle, or kept by its limits,
+has neither saved turns up nor lost its place.
+
+All times are on the queue's timeline.
 """
 
 from __future__ import annotations
 
 import heapq
-import math
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
+from operator import attrgetter
+from typing import Any
 
+from poussetaches.errors import IllegalEvent
+from poussetaches.model.caps import NO_CAPS, Caps
+from poussetaches.model.expiries import Expiries
+from poussetaches.model.groups import Groups, group_of
 from poussetaches.model.lane import Lane
 from poussetaches.model.line import Line, Position, position
-from poussetaches.model.task import State, Task
-
-#: The part of all slots that one lane alone gets is one of so many. The more there are,
-#: the less one that hangs takes from the others; but together they are also what a
-#: worker may have under way.
-SHARES = 8
-REST = SHARES - 1
+from poussetaches.model.named_queue import Queue
+from poussetaches.model.origin import Origin
+from poussetaches.model.origins import Origins
+from poussetaches.model.task import DEFAULT_QUEUE, State, Task
 
 #: The first task of a part of a lane, after its position, and those that follow it.
 Start = tuple[float, int, Task, Iterator[Task]]
 
+_turn = attrgetter("turn")
+
 
 class Turns:
-    """Every waiting task; and how many are in flight to each origin."""
+    """Every waiting task; and how many are in flight to each origin, of each queue."""
 
-    def __init__(self) -> None:
-        #: By origin; those only of which a task waits or is in flight.
-        self._lanes: dict[str, Lane] = {}
-        #: Those in which a task waits, by how many are in flight, because equally many
-        #: may or may not go on together. Of so different numbers there are few: less
-        #: than the root of twice the slots. None of the lines is ever empty.
-        self._lines: dict[int, Line[Lane]] = {}
+    def __init__(self, caps: Caps = NO_CAPS) -> None:
+        #: By name. The default one is always among them.
+        self.queues = {DEFAULT_QUEUE: Queue(DEFAULT_QUEUE)}
+        self.origins = Origins(caps)
+        #: The queues in which a lane stands, those first whose turn is next.
+        self._rota: list[Queue] = []
+        #: The turn that was had last.
+        self._turn = 0.0
+        self._groups = Groups()
+        #: Which of those that wait is not wanted any more next.
+        self.expiries = Expiries()
+        #: Those behind the head of their group. They stand in no lane.
+        self._behind: Line[Task] = Line()
+        #: The lanes that do not stand, because their origin may not see an attempt.
+        self._aside: set[Lane] = set()
         self._orders = 0
 
     # --- whose turn it is -------------------------------------------------------------
 
-    def next(self, free: float) -> Task | None:
-        """Whose turn is next, due or not, while so many slots are free; None if nobody
+    def next(self, now: float, free: float) -> Task | None:
+        """Whose turn is next, while so many slots are free; None if nobody who is due
         may have one of them."""
-        best: Lane | None = None
-        for in_flight, line in self._lines.items():
-            if REST * in_flight < free:
-                lane = line.first()
-                assert lane is not None
-                if (
-                    best is None
-                    or lane.eta < best.eta
-                    or (lane.eta == best.eta and lane.order < best.order)
-                ):
-                    best = lane
-        return None if best is None else best.first()
+        if self.origins.due_at <= now:
+            for origin in self.origins.wake(now):
+                self.settle(origin)
+        for queue in self._rota:
+            if queue.opens_at <= now:
+                task = queue.first(free)
+                if task is not None and task.eta <= now:
+                    return task
+        return None
+
+    def due_at(self, free: float) -> float:
+        """When ``next`` will have an answer if nothing happens before; infinity: then
+        it never will."""
+        due_at = self.origins.due_at
+        for queue in self._rota:
+            opens_at = queue.opens_at
+            if opens_at < due_at:
+                task = queue.first(free)
+                if task is not None:
+                    due_at = min(due_at, max(task.eta, opens_at))
+        return due_at
 
     def first(self) -> Task | None:
-        """Whose turn is next, if it does not matter what is in flight."""
-        return self.next(math.inf)
+        """The first of all that may have a turn some time or other, whatever is in
+        flight and whatever keeps it."""
+        return next(self.beyond(None, 1), None)
 
-    # --- what happens -----------------------------------------------------------------
+    # --- what happens to tasks --------------------------------------------------------
 
     def add(self, task: Task) -> None:
         """``task`` waits from now on, behind all others of the same eta."""
         self._orders += 1
         task.order = self._orders
-        origin = task.terms.origin
-        lane = self._lanes.get(origin)
-        if lane is None:
-            lane = self._lanes[origin] = Lane()
-        if lane.add(task):
-            self._settle(lane, lane.in_flight)
+        self._queue_of(task).waiting += 1
+        if task.terms.special is not None:
+            self.expiries.add(task)
+            group = group_of(task)
+            if group and not self._groups.join(group, task):
+                self._behind.add(task)
+                return
+        self._enter(task)
 
-    def begin(self, task: Task) -> None:
+    def begin(self, task: Task, now: float) -> None:
         """``task``, which waited, is in flight."""
-        lane = self._lanes[task.terms.origin]
+        if task.terms.special is not None:
+            self.expiries.drop(task)
+        queue = self._queue_of(task)
+        queue.waiting -= 1
+        queue.in_flight += 1
+        if queue.limiter is not None:
+            queue.limiter.take(now)
+        self._turn = max(queue.turn, self._turn)
+        queue.turn = self._turn + 1.0
+        if len(self._rota) > 1:
+            self._rota.sort(key=_turn)
+        origin = self.origins[task.terms.origin]
+        lane = origin.lanes[queue.name]
         lane.remove(task)
-        self._settle(lane, lane.in_flight + 1)
+        if lane.first() is None:
+            self._close(origin, lane)
+        self.origins.begin(origin, task.id, now)
+        self.settle(origin)
 
-    def end(self, task: Task) -> None:
+    def end(self, task: Task, now: float) -> None:
         """``task``, which was in flight, is so no more."""
-        lane = self._lanes[task.terms.origin]
-        self._settle(lane, lane.in_flight - 1)
-        self._drop_if_done(task.terms.origin, lane)
+        self._queue_of(task).in_flight -= 1
+        origin = self.origins[task.terms.origin]
+        self.origins.end(origin, task.id, now)
+        self.settle(origin)
 
     def remove(self, task: Task) -> None:
         """``task``, which waited, does so no more."""
-        lane = self._lanes[task.terms.origin]
+        if task.terms.special is not None:
+            self.expiries.drop(task)
+        queue = self._queue_of(task)
+        queue.waiting -= 1
+        group = group_of(task)
+        if group and self._groups.head(group) is not task:
+            self._behind.remove(task)
+            return
+        origin = self.origins[task.terms.origin]
+        lane = origin.lanes[queue.name]
         if lane.remove(task):
-            self._settle(lane, lane.in_flight)
-            self._drop_if_done(task.terms.origin, lane)
+            if lane.first() is None:
+                self._close(origin, lane)
+            else:
+                self._settle(origin, lane)
+
+    def leave(self, task: Task) -> None:
+        """``task``, which neither waits nor is in flight, is live no more."""
+        group = group_of(task)
+        if group:
+            heir = self._groups.leave(group, task)
+            if heir is not None:
+                self._behind.remove(heir)
+                self._enter(heir)
+        # Not before: what is tried again goes on with what is known of its origin.
+        self.origins.drop_if_idle(task.terms.origin)
 
     def load(self, tasks: Collection[Task], last_order: int) -> None:
-        """Those of ``tasks`` that wait have the turns that their order says."""
+        """Those of ``tasks``, which stand in order of acceptance, that wait have the
+        turns that their order says."""
         self._orders = last_order
-        waiting: dict[str, list[Task]] = {}
-        in_flight: Counter[str] = Counter()
+        lanes: dict[tuple[str, str], list[Task]] = {}
+        behind: list[Task] = []
         for task in tasks:
-            of_lane = waiting.setdefault(task.terms.origin, [])
-            if task.state is State.WAITING:
-                of_lane.append(task)
+            queue = self._queue_of(task)
+            group = group_of(task)
+            is_head = not group or self._groups.join(group, task)
+            if task.state is not State.WAITING:
+                queue.in_flight += 1
+                self.origins.of(task.terms.origin).in_flight += 1
+                continue
+            queue.waiting += 1
+            self.expiries.add(task)
+            if is_head:
+                origin = self.origins.of(task.terms.origin)
+                lanes.setdefault((origin.name, queue.name), []).append(task)
             else:
-                in_flight[task.terms.origin] += 1
-        for origin, of_lane in waiting.items():
-            lane = self._lanes[origin] = Lane()
-            lane.load(of_lane)
-            self._settle(lane, in_flight[origin])
+                behind.append(task)
+        self._behind.load(behind)
+        for (origin_name, queue_name), waiting in lanes.items():
+            origin = self.origins[origin_name]
+            self._lane(origin, self.queues[queue_name]).load(waiting)
+        for origin in [*self.origins.values()]:
+            self.settle(origin)
 
-    def _settle(self, lane: Lane, in_flight: int) -> None:
-        """``lane`` has so many in flight now, and perhaps another first task than
-        before, or none: it stands where that says."""
-        lines = self._lines
+    # --- what happens to queues and origins -------------------------------------------
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that name, which is made if there is none: what is in the store
+        must not be lost because nothing is known of its queue."""
+        queue = self.queues.get(name)
+        if queue is None:
+            queue = self.queues[name] = Queue(name)
+        return queue
+
+    def knows(self, name: str) -> bool:
+        """Whether tasks may be pushed to the queue of that name (see Queue)."""
+        queue = self.queues.get(name)
+        return queue is not None and queue.is_known
+
+    def set_queue(
+        self,
+        name: str,
+        configured: Mapping[str, Any] | None,
+        changed: Mapping[str, Any],
+    ) -> None:
+        """See Queue. One that is not there is made."""
+        self.queue(name).set(configured, changed)
+
+    def drop_queue(self, name: str) -> None:
+        """The queue of that name goes. Raises IllegalEvent if there is none, or
+        something in it."""
+        queue = self.queues.get(name)
+        if queue is None or queue.waiting or queue.in_flight:
+            raise IllegalEvent(f"there is no empty queue {name} to drop")
+        del self.queues[name]
+
+    # --- lanes ------------------------------------------------------------------------
+
+    def _queue_of(self, task: Task) -> Queue:
+        return self.queues.get(task.terms.queue) or self.queue(task.terms.queue)
+
+    def _lane(self, origin: Origin, queue: Queue) -> Lane:
+        lane = origin.lanes.get(queue.name)
+        if lane is None:
+            lane = origin.lanes[queue.name] = Lane(queue)
+        return lane
+
+    def _enter(self, task: Task) -> None:
+        """``task`` waits in its lane."""
+        origin = self.origins.of(task.terms.origin)
+        lane = self._lane(origin, self._queue_of(task))
+        if lane.add(task):
+            self._settle(origin, lane)
+
+    def _close(self, origin: Origin, lane: Lane) -> None:
+        """Nothing waits in ``lane`` any more."""
         if lane.stands:
-            line = lines[lane.in_flight]
-            line.remove(lane)
-            if line.first() is None:
-                del lines[lane.in_flight]
-        lane.in_flight = in_flight
-        first = lane.first()
-        lane.stands = first is not None
-        if first is not None:
-            lane.eta, lane.order = first.eta, first.order
-            if in_flight not in lines:
-                lines[in_flight] = Line()
-            lines[in_flight].add(lane)
+            lane.queue.step_down(lane)
+            if not lane.queue.lines:
+                self._rota.remove(lane.queue)
+        else:
+            self._aside.remove(lane)
+        del origin.lanes[lane.queue.name]
 
-    def _drop_if_done(self, origin: str, lane: Lane) -> None:
-        if not lane.stands and lane.in_flight == 0:
-            del self._lanes[origin]
+    def settle(self, origin: Origin) -> None:
+        """Something else is in flight to ``origin`` than before, or its gate has
+        changed."""
+        for lane in origin.lanes.values():
+            self._settle(origin, lane)
+
+    def _settle(self, origin: Origin, lane: Lane) -> None:
+        """Something else is in flight to ``origin``, or comes first in ``lane``, in
+        which something waits: it stands where that says, or nowhere."""
+        queue = lane.queue
+        if lane.stands:
+            queue.step_down(lane)
+            was_in_rota = True
+        else:
+            was_in_rota = bool(queue.lines)
+        if origin.is_open:
+            queue.stand(lane, origin.in_flight)
+            self._aside.discard(lane)
+        else:
+            self._aside.add(lane)
+        if queue.lines and not was_in_rota:
+            self._rota.append(queue)
+            self._rota.sort(key=_turn)
+        elif was_in_rota and not queue.lines:
+            self._rota.remove(queue)
 
     # --- the lists --------------------------------------------------------------------
 
@@ -144,13 +288,14 @@ class Turns:
         Cheap with few lanes, and on the first page: only those are looked into whose
         turn comes.
         """
-        lines = self._lines.values()
+        lines = [line for queue in self._rota for line in queue.lines.values()]
         coming = heapq.merge(*(line.beyond(after) for line in lines), key=position)
-        begun: list[Lane] = []
+        begun = [*self._aside]
         if after is not None:
             begun += chain.from_iterable(line.until(after) for line in lines)
         starts = heapq.nsmallest(most, _starts(begun, after))
-        return _in_turn(heapq.merge(starts, _starts(coming, None)))
+        in_lanes = _in_turn(heapq.merge(starts, _starts(coming, None)))
+        return heapq.merge(in_lanes, self._behind.beyond(after), key=position)
 
 
 def _starts(lanes: Iterable[Lane], after: Position | None) -> Iterator[Start]:

@@ -49,13 +49,24 @@ def add(
     pause comes along only if ``queue`` has never had a task. ``now``: posix seconds.
     """
     tally = Tally()
-    known = {*queue.tasks, *queue.schedules, *queue.succeeded, *queue.dead}
+    known = {
+        *queue.tasks,
+        *queue.schedules,
+        *queue.succeeded,
+        *queue.dead,
+        *queue.expired,
+    }
     given = {one.id for one in addition.schedules}
     given.update(task.id for task in addition.tasks)
     tally.skipped = known & given
     schedules = [one for one in addition.schedules if one.id not in known]
     new = [task for task in addition.tasks if task.id not in known]
-    own = [*queue.tasks.values(), *queue.succeeded.values(), *queue.dead.values()]
+    own = [
+        *queue.tasks.values(),
+        *queue.succeeded.values(),
+        *queue.dead.values(),
+        *queue.expired.values(),
+    ]
     place = max((task.order for task in own), default=0)
     places = {id(task): n for n, task in enumerate(sorted(new, key=_order), place + 1)}
     tasks: dict[State, list[Task]] = {state: [] for state in State}
@@ -65,17 +76,20 @@ def add(
     tally.tasks = {state: len(some) for state, some in tasks.items()}
     tally.schedules = len(schedules)
     tally.paused = addition.paused and not queue.paused and not queue.counts.accepted
-    both = TaskQueue(retain_succeeded=queue.retain_succeeded)
+    both = TaskQueue(retain_succeeded=queue.remembered.retain)
     both.load(
         tasks=_joined(queue.tasks, tasks[State.WAITING], tasks[State.LEASED]),
         schedules=[*queue.schedules.values(), *schedules],
         succeeded=_joined(queue.succeeded, tasks[State.SUCCEEDED]),
         dead=_joined(queue.dead, tasks[State.DEAD]),
+        expired=_joined(queue.expired, tasks[State.EXPIRED]),
+        queues=[one.row for one in queue.turns.queues.values()],
         counts=replace(
             queue.counts,
             accepted=queue.counts.accepted + len(new),
             succeeded=queue.counts.succeeded + len(tasks[State.SUCCEEDED]),
             dead=queue.counts.dead + len(tasks[State.DEAD]),
+            expired=queue.counts.expired + len(tasks[State.EXPIRED]),
         ),
         paused=queue.paused or tally.paused,
         skew=queue.skew,

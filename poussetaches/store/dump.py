@@ -118,13 +118,14 @@ def read_dump(directory: str, generation: int, queue: TaskQueue) -> None:
     queue.load(**rows, **meta)
 
 
-TASK_KINDS = ("tasks", "succeeded", "dead")
+TASK_KINDS = ("tasks", "succeeded", "dead", "expired")
 
 #: What reads a row, for every kind of block that has rows.
 READERS: dict[str, Callable[[Sequence[Any]], Any]] = {
     **dict.fromkeys(TASK_KINDS, format.row_task),
     "schedules": format.row_schedule,
     "keys": format.row_key,
+    "queues": format.row_queue,
 }
 
 
@@ -148,12 +149,14 @@ def _bodies(queue: TaskQueue, letting_go: bool) -> Iterator[bytes]:
     }
     yield format.pack_dump("queue", meta)
     count = 0
+    queues = [one.row for one in queue.turns.queues.values()]
     tasks = _let_go(queue) if letting_go else _tasks(queue)
     parts: dict[str, Iterable[Any]] = {
         kind: map(format.task_row, some) for kind, some in tasks.items()
     }
     parts["schedules"] = map(format.schedule_row, queue.schedules.values())
     parts["keys"] = queue.keys.ended()
+    parts["queues"] = queues
     for kind, rows in parts.items():
         for some in _parcels(map(format.pack_row, rows)):
             count += len(some)
@@ -166,6 +169,7 @@ def _tasks(queue: TaskQueue) -> dict[str, Iterable[Task]]:
         "tasks": queue.tasks.values(),
         "succeeded": queue.succeeded.values(),
         "dead": queue.dead.values(),
+        "expired": queue.expired.values(),
     }
 
 
@@ -182,6 +186,7 @@ def _let_go(queue: TaskQueue) -> dict[str, Iterable[Task]]:
         "tasks": _taken(queue),
         "succeeded": queue.succeeded.let_go(),
         "dead": queue.dead.let_go(),
+        "expired": queue.expired.let_go(),
     }
 
 

@@ -32,9 +32,9 @@ journal that was closed in good order ends with a block of no records, which was
 when everything before it was on disk.
 
 The body of a dump block is an array ``[kind, rows]``: first one "queue" block (counts,
-paused, skew, latest), then "tasks", "succeeded", "dead", "schedules" and "keys" blocks
-of some hundred rows each, at last one "end" block with the number of rows before it. A
-dump without it is cut.
+paused, skew, latest), then "tasks", "succeeded", "dead", "expired", "schedules", "keys"
+and "queues" blocks of some hundred rows each, at last one "end" block with the number
+of rows before it. A dump without it is cut.
 
 A journal is allocated ahead of what is written, so it ends in zero bytes: where only
 zeros follow is the end. A block that is not whole is damage if something after it was
@@ -70,6 +70,7 @@ from poussetaches.errors import StoreDamaged, StoreError
 from poussetaches.model import events
 from poussetaches.model.events import Event
 from poussetaches.model.keys import EndedKey
+from poussetaches.model.named_queue import QueueRow
 from poussetaches.model.task import PLAIN, LastRun, Schedule, State, Task, Terms
 
 VERSION = 1
@@ -295,3 +296,8 @@ def row_schedule(row: Sequence[Any]) -> Schedule:
 def row_key(row: Sequence[Any]) -> EndedKey:
     """The key of a task that has ended; it is a row as it is."""
     return EndedKey(*row)
+
+
+def row_queue(row: Sequence[Any]) -> QueueRow:
+    """A queue; it is a row as it is."""
+    return QueueRow(*row)

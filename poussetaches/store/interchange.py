@@ -22,7 +22,7 @@ from poussetaches.store.wallclock import to_wall
 
 def line_count(queue: TaskQueue) -> int:
     """How many lines ``export`` makes, the first one not counted."""
-    ended = len(queue.succeeded) + len(queue.dead)
+    ended = len(queue.succeeded) + len(queue.dead) + len(queue.expired)
     return len(queue.schedules) + len(queue.tasks) + ended
 
 
@@ -38,7 +38,7 @@ def export(queue: TaskQueue, policy: Policy) -> Iterator[bytes]:
     )
     for schedule in queue.schedules.values():
         yield archive.schedule_line(schedule)
-    for tasks in (queue.tasks, queue.succeeded, queue.dead):
+    for tasks in (queue.tasks, queue.succeeded, queue.dead, queue.expired):
         for task in tasks.values():
             yield archive.task_line(to_wall(task, queue, policy))
 

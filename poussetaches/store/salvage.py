@@ -16,12 +16,15 @@ from poussetaches.errors import IllegalEvent, StoreDamaged, StoreError, StoreToo
 from poussetaches.model.decisions import Policy
 from poussetaches.model.events import (
     Cancelled,
+    Deferred,
     Died,
     Event,
+    Expired,
     Failed,
     Leased,
     Moved,
     Recurred,
+    Replaced,
     Succeeded,
 )
 from poussetaches.model.keys import EndedKey
@@ -149,7 +152,7 @@ class Salvage:
     def _take_over(self, rows: dict[str, list[Any]], meta: dict[str, Any]) -> None:
         old = self.queue
         tasks = dict(old.tasks)
-        for task in (*rows["succeeded"], *rows["dead"]):
+        for task in (*rows["succeeded"], *rows["dead"], *rows["expired"]):
             if not task.schedule:
                 tasks.pop(task.id, None)
         known: dict[str, Any] = {
@@ -161,17 +164,24 @@ class Salvage:
         live = _merged(tasks.values(), rows["tasks"])
         succeeded = _merged(old.succeeded.values(), rows["succeeded"])
         dead = _merged(old.dead.values(), rows["dead"])
+        expired = _merged(old.expired.values(), rows["expired"])
         # Who began without the beginning has counted otherwise: no two may have the
         # same place.
-        everything = sorted((*live, *succeeded, *dead), key=lambda task: task.order)
+        ended = (*succeeded, *dead, *expired)
+        everything = sorted((*live, *ended), key=lambda task: task.order)
         for order, task in enumerate(everything, start=1):
             task.order = order
-        self.queue = TaskQueue(retain_succeeded=old.retain_succeeded)
+        self.queue = TaskQueue(retain_succeeded=old.remembered.retain)
         self.queue.load(
             tasks=live,
             schedules=_merged(old.schedules.values(), rows["schedules"]),
             succeeded=succeeded,
             dead=dead,
+            expired=expired,
+            queues=[
+                *(one.row for one in old.turns.queues.values()),
+                *rows["queues"],
+            ],
             keys=_merged_keys(old.keys.ended(), rows["keys"]),
             **(known | meta),
         )
@@ -212,7 +222,9 @@ class Salvage:
         self.losses.skipped[type(event).__name__] += 1
         id = getattr(event, "id", None)
         if id is not None and id not in self.queue.tasks:
-            self._unknown[id] = isinstance(event, Succeeded | Died | Cancelled)
+            self._unknown[id] = isinstance(
+                event, Succeeded | Died | Expired | Cancelled
+            )
 
     def _mend(self, event: Event) -> None:
         """Have the task be where ``event`` must have found it, if that can be.
@@ -229,11 +241,11 @@ class Salvage:
                 self.queue.apply(Cancelled(event.id, event.at))
         elif isinstance(event, Leased):
             self._rewind(task, event.attempt - 1, event.at)
-        elif isinstance(event, Succeeded | Failed | Died):
+        elif isinstance(event, Succeeded | Failed | Deferred | Died):
             self._rewind(task, event.attempt - 1, event.at)
             if task.attempts == event.attempt - 1:
                 self.queue.apply(Leased(event.id, event.at, event.attempt))
-        elif isinstance(event, Moved):
+        elif isinstance(event, Moved | Replaced | Expired):
             self._lose(task, event.at)
 
     def _rewind(self, task: Task, attempts: int, at: float) -> None:
@@ -264,6 +276,7 @@ class Salvage:
         counts = queue.counts
         counts.succeeded = max(counts.succeeded, len(queue.succeeded))
         counts.dead = max(counts.dead, len(queue.dead))
+        counts.expired = max(counts.expired, len(queue.expired))
         counts.accepted -= queue.difference()
 
 

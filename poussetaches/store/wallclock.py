@@ -44,4 +44,5 @@ def _moved(task: Task, seconds: float, slot_seconds: float) -> Task:
         slot=task.slot + slot_seconds,
         eta=task.eta + seconds,
         last_run_at=task.last_run_at + seconds if task.last_run_at else 0.0,
+        begun_at=task.begun_at + seconds if task.begun_at else 0.0,
     )

@@ -13,7 +13,7 @@ import logging
 from poussetaches.channel.messages import Ended, Lease
 from poussetaches.errors import StoreFull
 from poussetaches.log import fields
-from poussetaches.model.decisions import Outcome
+from poussetaches.model.endings import Outcome
 from poussetaches.supervisor.children import Child, Children, Hold
 from poussetaches.supervisor.keeper import Keeper
 
@@ -28,7 +28,8 @@ REST = 1.0
 class Dispatch:
     """Gives due tasks to workers and takes their outcomes.
 
-    ``timeout``: how long an attempt may take, seconds; its worker sees to that.
+    ``timeout``: how long an attempt may take for which nobody has said otherwise,
+    seconds; its worker sees to that.
     """
 
     def __init__(self, keeper: Keeper, children: Children, *, timeout: float) -> None:
@@ -62,6 +63,7 @@ class Dispatch:
         """Lease what is due while a worker is free. ``now``: monotonic."""
         if self.draining or now < self._resting_until:
             return
+        self._keeper.expire()
         workers = self._children.workers()
         free = sum(worker.free for worker in workers)
         #: Slots in use, less those there are, and whose: the least loaded first.
@@ -88,10 +90,19 @@ class Dispatch:
             worker = workers[number]
             free -= 1
             self._leases += 1
-            hold = Hold(task, task.attempts, now + self._timeout + GRACE)
+            timeout = self._keeper.timeout(task, self._timeout)
+            hold = Hold(task, task.attempts, now + timeout + GRACE)
             worker.holds[self._leases] = hold
             worker.peer.send(
-                Lease(self._leases, task.id, task.attempts, task.spec, self._timeout)
+                Lease(
+                    self._leases,
+                    task.id,
+                    task.attempts,
+                    task.spec,
+                    timeout,
+                    task.terms.queue,
+                    self._keeper.wall_slot(task),
+                )
             )
 
     def ended(self, worker: Child, message: Ended) -> None:
@@ -110,10 +121,17 @@ class Dispatch:
             message.error,
             message.final,
             message.retry_after,
+            message.unreached,
+            message.snooze,
+            message.follow_ups,
         )
-        # Should this raise, the worker still holds the task, and loses it with its
-        # life.
-        self._keeper.conclude(hold.task, outcome)
+        if hold.is_valid():
+            # Should this raise, the worker still holds the task, and loses it with its
+            # life.
+            self._keeper.conclude(hold.task, outcome)
+        else:
+            self.late += 1
+            log.info("outcome of a cancelled task", extra=fields(task=hold.task.id))
         del worker.holds[message.lease]
         worker.busy += message.duration
         if message.ok:
@@ -145,7 +163,5 @@ class Dispatch:
         if self.draining or keeper.queue.paused:
             return float("inf")
         # What may not be begun before something has ended wakes nobody up.
-        task = keeper.queue.turns.next(self.free)
-        if task is None:
-            return float("inf")
-        return max(now + task.eta - keeper.clock.now(), self._resting_until)
+        due_at = keeper.due_at(self.free)
+        return max(now + due_at - keeper.clock.now(), self._resting_until)

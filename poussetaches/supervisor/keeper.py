@@ -13,7 +13,7 @@ from collections import deque
 
 from poussetaches.errors import IllegalEvent, QueueFull, StoreFull, TooLarge
 from poussetaches.log import fields
-from poussetaches.model import decisions, recurrence
+from poussetaches.model import decisions, endings, recurrence
 from poussetaches.model.bounds import (
     UNBOUNDED,
     Bounds,
@@ -21,18 +21,19 @@ from poussetaches.model.bounds import (
     forget_at,
     fullness,
 )
-from poussetaches.model.decisions import Outcome, Policy
+from poussetaches.model.decisions import Policy
+from poussetaches.model.endings import Outcome
 from poussetaches.model.events import (
-    Died,
     Event,
+    Expired,
     Paused,
     Resumed,
     Scheduled,
-    Unscheduled,
 )
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Submission, Task
 from poussetaches.store.disk import Store
+from poussetaches.supervisor import aftermath
 from poussetaches.supervisor.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -115,26 +116,64 @@ class Keeper:
     def lease(self, free: int) -> Task | None:
         """Begin the attempt that is due, if one is that may have one of the ``free``
         slots of all workers. Raises StoreFull."""
-        event = decisions.lease(self.queue, self.clock.now(), free)
+        now = self.clock.now()
+        event = decisions.lease(self.queue, now, free)
         if event is None:
             return None
         self._record([event], spare=self._ends_room())
         return self.queue.tasks[event.id]
 
+    def due_at(self, free: int) -> float:
+        """When ``lease`` or ``expire`` will have something to do, on the timeline, if
+        nothing happens before."""
+        next_to_expire = self.queue.turns.expiries.next()
+        expires_at = math.inf
+        if next_to_expire is not None:
+            expires_at = next_to_expire[0] - self.queue.skew
+        return min(self.queue.turns.due_at(free), expires_at)
+
+    def timeout(self, task: Task, usual: float) -> float:
+        """How long an attempt may take, seconds; ``usual``: where nobody says."""
+        return decisions.timeout(self.queue, task, usual)
+
+    def expire(self) -> None:
+        """End the tasks that nobody wants any more. Without room on the disk they are
+        only not delivered."""
+        now = self.clock.now()
+        while events := endings.expire(self.queue, now, self._policy):
+            self._record(events, spare=self._ends_room())
+            for event in events:
+                if isinstance(event, Expired):
+                    log.warning("expired", extra=fields(task=event.id))
+
     def conclude(self, task: Task, outcome: Outcome) -> None:
         """An attempt brought ``outcome``."""
         now, draw = self.clock.now(), self._random.random()
         policy = self._policy
-        events = decisions.conclude(self.queue, task, outcome, now, draw, policy)
+        events = endings.conclude(self.queue, task, outcome, now, draw, policy)
         # Should it be lost in a power cut, the attempt is made again, as if that had
         # come a moment earlier.
-        self._record(events, lazily=True)
-        self._tell(task, outcome, events)
+        try:
+            self._record(events, lazily=True)
+        except StoreFull:
+            if not outcome.follow_ups:
+                raise
+            # There is always room for an end, but not for whatever may follow it.
+            outcome = outcome._replace(
+                ok=False,
+                error=b"the disk has no room for the tasks of the answer",
+                follow_ups=(),
+            )
+            events = endings.conclude(self.queue, task, outcome, now, draw, policy)
+            self._record(events, lazily=True)
+        aftermath.tell(task, outcome, events)
+        limit = policy.hold_limit
+        aftermath.heed(self.queue.turns, task, outcome, events, now, limit)
 
     def lose(self, task: Task, reason: str) -> None:
         """The worker that held ``task`` is gone."""
         now, draw = self.clock.now(), self._random.random()
-        events = decisions.lose(self.queue, task, reason, now, draw, self._policy)
+        events = endings.lose(self.queue, task, reason, now, draw, self._policy)
         self._record(events)
         log.warning(
             "attempt lost",
@@ -144,7 +183,7 @@ class Keeper:
     def hand_back(self, task: Task) -> None:
         """The worker that held ``task`` was stopped with the service."""
         now = self.clock.now()
-        self._record(decisions.hand_back(self.queue, task, now, self._policy))
+        self._record(endings.hand_back(self.queue, task, now, self._policy))
         log.info("handed back", extra=fields(task=task.id, attempt=task.attempts))
 
     def recover(self) -> int:
@@ -166,7 +205,7 @@ class Keeper:
         try:
             while self._orphans:
                 task = self._orphans[0]
-                self._record(decisions.hand_back(self.queue, task, now, self._policy))
+                self._record(endings.hand_back(self.queue, task, now, self._policy))
                 self._orphans.popleft()
         except StoreFull:
             self._hand_back_not_before = now + REST
@@ -272,23 +311,3 @@ class Keeper:
             except Exception as error:
                 # The store has it: whatever this is, nobody may go on after it.
                 raise IllegalEvent(f"{event!r:.200} cannot happen: {error}") from error
-
-    def _tell(self, task: Task, outcome: Outcome, events: list[Event]) -> None:
-        if any(isinstance(event, Unscheduled) for event in events):
-            log.error("schedule dropped: no run can follow", extra=fields(task=task.id))
-        if outcome.ok:
-            if log.isEnabledFor(logging.DEBUG):
-                told = fields(task=task.id, attempt=task.attempts)
-                log.debug("succeeded", extra=told)
-            return
-        dead = isinstance(events[0], Died)
-        log.log(
-            logging.WARNING if dead else logging.INFO,
-            "dead" if dead else "attempt failed",
-            extra=fields(
-                task=task.id,
-                attempt=task.attempts,
-                status=outcome.status,
-                error=outcome.error[:200].decode("utf-8", "replace"),
-            ),
-        )

@@ -12,6 +12,7 @@ import time
 from contextlib import closing
 
 from poussetaches import usage
+from poussetaches.channel.messages import seal
 from poussetaches.config import Config
 from poussetaches.errors import StoreError
 from poussetaches.log import fields
@@ -74,7 +75,11 @@ def serve(config: Config) -> None:
 def _recover(config: Config) -> Keeper:
     """The queue as the store left it, in the hands of its keeper."""
     began = time.monotonic()
-    queue = TaskQueue(retain_succeeded=config.retain_succeeded, key_ttl=config.key_ttl)
+    queue = TaskQueue(
+        retain_succeeded=config.retain_succeeded,
+        key_ttl=config.key_ttl,
+        caps=config.origin_concurrency,
+    )
     # What is read here lives long, and no cycle is among it: each collection would only
     # look at all that was read so far (two thirds of the time for a million tasks).
     gc.collect()
@@ -89,7 +94,7 @@ def _recover(config: Config) -> Keeper:
         queue,
         store,
         Clock(queue.skew, not_before=queue.latest),
-        Policy(DEFAULT, Rules(config.schedule_timezone)),
+        Policy(DEFAULT, Rules(config.schedule_timezone), seal, config.hold_limit),
         slots=config.workers * config.slots,
         end_room=config.max_response + END_SIZE,
         bounds=_bounds(config),

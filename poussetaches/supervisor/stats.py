@@ -50,6 +50,7 @@ class Stats:
             "waiting": queue.waiting,
             "succeeded": queue.counts.succeeded,
             "dead": queue.counts.dead,
+            "expired": queue.counts.expired,
             "cancelled": queue.counts.cancelled,
             "accepted": queue.counts.accepted,
             "oldest_due": (
@@ -66,9 +67,9 @@ class Stats:
         """
         status = self.status(now)
         free = self._dispatch.free
-        # Not the oldest of all: one whose target has all it may have must wait.
-        next_one = self._keeper.queue.turns.next(free)
+        # Not the oldest of all: one that a limit keeps must wait.
         timeline = self._keeper.clock.now()
+        next_one = self._keeper.queue.turns.next(timeline, free)
         signs = Signs(
             started=self.started,
             draining=self._dispatch.draining,
@@ -89,7 +90,11 @@ class Stats:
             "schedules": len(queue.schedules),
             "keys": len(queue.keys),
             "memory": queue.memory,
-            "kept": {"succeeded": len(queue.succeeded), "dead": len(queue.dead)},
+            "kept": {
+                "succeeded": len(queue.succeeded),
+                "dead": len(queue.dead),
+                "expired": len(queue.expired),
+            },
             "attempts": {
                 "succeeded": self._dispatch.succeeded,
                 "failed": self._dispatch.failed,

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from poussetaches.model.turns import SHARES
+from poussetaches.model.named_queue import SHARES
 from tests.faults.trial import Trial
 from tests.faults.witness import Witness
 from tests.support.connection import Answer, ask

@@ -21,11 +21,13 @@ from hypothesis.stateful import (
     rule,
 )
 
+from poussetaches.channel.messages import seal
 from poussetaches.errors import IllegalEvent
-from poussetaches.model import decisions, recurrence
+from poussetaches.model import decisions, endings, recurrence
 from poussetaches.model.backoff import FOR_EVER, Backoff
 from poussetaches.model.bounds import Bounds, forget, forget_at
-from poussetaches.model.decisions import Outcome, Policy
+from poussetaches.model.decisions import Policy
+from poussetaches.model.endings import Outcome
 from poussetaches.model.events import (
     Cancelled,
     ClockStepped,
@@ -44,10 +46,11 @@ from poussetaches.model.events import (
     Unscheduled,
 )
 from poussetaches.model.keys import EndedKey
-from poussetaches.model.queue import TASK_SIZE, TaskQueue
+from poussetaches.model.named_queue import REST
+from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
+from poussetaches.model.size import TASK_SIZE
 from poussetaches.model.task import NO_ANSWER, Submission, Task, Terms
-from poussetaches.model.turns import REST
 from tests.support.queues import apply, state
 
 P = ParamSpec("P")
@@ -263,7 +266,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.queue = self.new_queue()
-        self.policy = Policy(BACKOFF, Rules("Europe/Paris"))
+        self.policy = Policy(BACKOFF, Rules("Europe/Paris"), seal)
         self.now = BEGINNINGS[0]
         self.ledger = Ledger()
         self.pushes = 0
@@ -394,7 +397,7 @@ class QueueMachine(RuleBasedStateMachine):
     def succeed(self, pick: int, draw: float) -> None:
         task = self.pick_leased(pick)
         outcome = Outcome(True, 200, b"")
-        self._end(task, [Succeeded], decisions.conclude, outcome, self.now, draw)
+        self._end(task, [Succeeded], endings.conclude, outcome, self.now, draw)
 
     @rule(pick=PICKS, draw=DRAWS, error=ERRORS)
     @precondition(lambda self: self.queue.leased)
@@ -403,10 +406,7 @@ class QueueMachine(RuleBasedStateMachine):
         attempt = self.ledger.runs[task.id].attempts
         outcome = Outcome(False, 500, error)
         kinds = [Failed, Died, Cancelled]
-        if (
-            self._end(task, kinds, decisions.conclude, outcome, self.now, draw)
-            is Failed
-        ):
+        if self._end(task, kinds, endings.conclude, outcome, self.now, draw) is Failed:
             wait = BACKOFF.waits[min(attempt, len(BACKOFF.waits)) - 1]
             eta = self.ledger.runs[task.id].eta
             assert eta - self.now == pytest.approx(wait, rel=BACKOFF.jitter + 1e-6)
@@ -418,7 +418,7 @@ class QueueMachine(RuleBasedStateMachine):
         task = self.pick_leased(pick)
         attempt = self.ledger.runs[task.id].attempts
         kinds = [Failed, Died, Cancelled]
-        if self._end(task, kinds, decisions.lose, "gone", self.now, draw) is Failed:
+        if self._end(task, kinds, endings.lose, "gone", self.now, draw) is Failed:
             wait = BACKOFF.waits[min(attempt, len(BACKOFF.waits)) - 1]
             eta = self.ledger.runs[task.id].eta
             assert eta - self.now == pytest.approx(
@@ -536,7 +536,7 @@ class QueueMachine(RuleBasedStateMachine):
         """What was under way when the service stopped is tried again at once."""
         runs = {id: self.ledger.runs[id] for id in self.queue.leased}
         for task in list(self.queue.leased.values()):
-            self.decide(decisions.hand_back, task, self.now, self.policy)
+            self.decide(endings.hand_back, task, self.now, self.policy)
         assert not self.queue.leased
         for id, run in runs.items():
             if run.schedule and id not in self.ledger.schedules:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from poussetaches.errors import IllegalEvent
-from poussetaches.model import decisions
+from poussetaches.model import decisions, endings
 from poussetaches.model.bounds import (
     FORGOTTEN_AT_ONCE,
     UNBOUNDED,
@@ -17,7 +17,8 @@ from poussetaches.model.bounds import (
     fullness,
 )
 from poussetaches.model.events import Forgotten
-from poussetaches.model.queue import TASK_SIZE, TaskQueue
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.size import TASK_SIZE
 from poussetaches.model.task import Submission, Terms
 from tests.support.queues import FAILURE, NOW, POLICY, apply, leased, pushed, scheduled
 
@@ -27,7 +28,7 @@ def die(queue: TaskQueue, *ids: str, at: float = NOW) -> None:
         submission = Submission(id, b"spec", terms=Terms(max_retries=0))
         apply(queue, decisions.push(queue, submission, at, POLICY))
         task = leased(queue, at)
-        apply(queue, decisions.conclude(queue, task, FAILURE, at, 0.5, POLICY))
+        apply(queue, endings.conclude(queue, task, FAILURE, at, 0.5, POLICY))
 
 
 def forgotten(queue: TaskQueue, bounds: Bounds, now: float) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from poussetaches.channel.messages import seal
 from poussetaches.errors import InvalidInput
-from poussetaches.model import decisions, recurrence
+from poussetaches.model import decisions, endings, recurrence
 from poussetaches.model.backoff import FOR_EVER, Backoff
-from poussetaches.model.decisions import Outcome, Policy
+from poussetaches.model.decisions import Policy
+from poussetaches.model.endings import Outcome
 from poussetaches.model.events import (
     Cancelled,
     ClockStepped,
@@ -52,7 +54,7 @@ def concluded(
     queue: TaskQueue, task: Task, outcome: Outcome, now: float = NOW
 ) -> list[Event]:
     """Decide and apply what ``outcome`` brings."""
-    events = decisions.conclude(queue, task, outcome, now, MIDDLE, POLICY)
+    events = endings.conclude(queue, task, outcome, now, MIDDLE, POLICY)
     apply(queue, events)
     return events
 
@@ -215,7 +217,7 @@ def test_a_failed_attempt_is_followed_by_another_after_its_wait(
 def test_the_draw_moves_the_wait(queue: TaskQueue) -> None:
     pushed(queue, "a")
     task = leased(queue)
-    [event] = decisions.conclude(queue, task, FAILURE, NOW, 0.0, POLICY)
+    [event] = endings.conclude(queue, task, FAILURE, NOW, 0.0, POLICY)
     assert isinstance(event, Failed)
     assert event.eta - NOW == pytest.approx(7.0)
 
@@ -302,11 +304,11 @@ def test_a_success_keeps_what_the_last_failure_brought(queue: TaskQueue) -> None
 def test_a_schedule_goes_on_after_a_run_that_ends_either_way(
     queue: TaskQueue, outcome: Outcome
 ) -> None:
-    policy = Policy(Backoff((), jitter=0.0), Rules("UTC"))
+    policy = Policy(Backoff((), jitter=0.0), Rules("UTC"), seal)
     run = scheduled(queue, "s")
     leased(queue, run.eta)
     now = run.eta + 5
-    apply(queue, decisions.conclude(queue, run, outcome, now, MIDDLE, policy))
+    apply(queue, endings.conclude(queue, run, outcome, now, MIDDLE, policy))
     following = queue.tasks["s"]
     assert following is not run
     assert (following.slot, following.attempts) == (NOW + 2 * HOUR, 0)
@@ -405,7 +407,7 @@ def test_a_schedule_that_cannot_be_read_any_more_is_dropped_at_its_next_end(
 def test_a_lost_attempt_counts_and_the_next_need_not_wait(queue: TaskQueue) -> None:
     pushed(queue, "a")
     task = leased(queue)
-    events = decisions.lose(queue, task, "gone", NOW + 1, 0.5, POLICY)
+    events = endings.lose(queue, task, "gone", NOW + 1, 0.5, POLICY)
     assert events == [Failed("a", NOW + 1, 1, NO_ANSWER, b"gone", NOW + 1)]
     apply(queue, events)
     assert decisions.lease(queue, NOW + 1, FREE) == Leased("a", NOW + 1, 2)
@@ -416,11 +418,11 @@ def test_a_task_that_keeps_killing_its_workers_waits_and_dies(queue: TaskQueue) 
     waits = []
     for _ in range(2):
         leased(queue, task.eta)
-        apply(queue, decisions.lose(queue, task, "gone", NOW, 0.5, POLICY))
+        apply(queue, endings.lose(queue, task, "gone", NOW, 0.5, POLICY))
         waits.append(task.eta - NOW)
     assert waits == [0.0, 100.0]
     leased(queue, task.eta)
-    assert decisions.lose(queue, task, "gone", NOW, 0.5, POLICY) == [
+    assert endings.lose(queue, task, "gone", NOW, 0.5, POLICY) == [
         Died("a", NOW, 3, NO_ANSWER, b"gone")
     ]
 
@@ -429,7 +431,7 @@ def test_what_was_lost_together_twice_comes_back_apart(queue: TaskQueue) -> None
     pushed(queue, "a", "b")
     for draws in ((0.2, 0.8), (0.2, 0.8)):
         for draw, task in zip(draws, [leased(queue), leased(queue)], strict=True):
-            apply(queue, decisions.lose(queue, task, "gone", NOW, draw, POLICY))
+            apply(queue, endings.lose(queue, task, "gone", NOW, draw, POLICY))
     assert len({task.eta for task in queue.tasks.values()}) == 2
 
 
@@ -439,9 +441,9 @@ def test_a_schedule_goes_on_after_a_run_whose_last_attempt_was_lost(
     run = scheduled(queue, "s")
     for _ in range(2):
         leased(queue, run.eta)
-        apply(queue, decisions.lose(queue, run, "gone", run.eta, 0.5, POLICY))
+        apply(queue, endings.lose(queue, run, "gone", run.eta, 0.5, POLICY))
     leased(queue, run.eta)
-    died, following = decisions.lose(queue, run, "gone", run.eta, 0.5, POLICY)
+    died, following = endings.lose(queue, run, "gone", run.eta, 0.5, POLICY)
     assert isinstance(died, Died)
     assert isinstance(following, Recurred)
 
@@ -450,7 +452,7 @@ def test_a_lost_run_of_a_dropped_schedule_is_cancelled(queue: TaskQueue) -> None
     run = scheduled(queue, "s")
     leased(queue, run.eta)
     apply(queue, recurrence.unschedule(queue, run.eta))
-    assert decisions.lose(queue, run, "gone", run.eta, 0.5, POLICY) == [
+    assert endings.lose(queue, run, "gone", run.eta, 0.5, POLICY) == [
         Cancelled("s", run.eta)
     ]
 
@@ -567,7 +569,7 @@ def test_a_clock_set_forward_over_slots_brings_one_run(queue: TaskQueue) -> None
 def test_what_was_under_way_at_a_stop_is_tried_again_at_once(queue: TaskQueue) -> None:
     pushed(queue, "a", "b", "c")
     for task in (leased(queue), leased(queue)):
-        [event] = decisions.hand_back(queue, task, NOW + 5, POLICY)
+        [event] = endings.hand_back(queue, task, NOW + 5, POLICY)
         assert isinstance(event, Failed)
         assert (event.status, event.eta) == (NO_ANSWER, NOW + 5)
         assert b"service stopped" in event.error
@@ -582,7 +584,7 @@ def test_a_last_attempt_that_a_stop_cut_off_is_made_again(queue: TaskQueue) -> N
         queue, decisions.push(queue, Submission("a", b"", 0, "", Terms(0)), NOW, POLICY)
     )
     task = leased(queue)
-    [event] = decisions.hand_back(queue, task, NOW + 5, POLICY)
+    [event] = endings.hand_back(queue, task, NOW + 5, POLICY)
     assert isinstance(event, Failed)
     assert (event.status, event.eta) == (NO_ANSWER, NOW + 5)
     queue.apply(event)
@@ -597,4 +599,4 @@ def test_a_handed_back_run_of_a_dropped_schedule_is_cancelled(
     run = scheduled(queue, "s")
     leased(queue, run.eta)
     apply(queue, recurrence.unschedule(queue, run.eta))
-    assert decisions.hand_back(queue, run, run.eta, POLICY) == [Cancelled("s", run.eta)]
+    assert endings.hand_back(queue, run, run.eta, POLICY) == [Cancelled("s", run.eta)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poussetaches.model import decisions
+from poussetaches.model import decisions, endings
 from poussetaches.model.events import Cancelled
 from poussetaches.model.keys import KEY_SIZE, Keys
 from poussetaches.model.queue import TaskQueue
@@ -52,7 +52,7 @@ def test_a_retry_keeps_its_key() -> None:
     queue = TaskQueue(key_ttl=TTL)
     keyed(queue, "a")
     task = leased(queue)
-    apply(queue, decisions.conclude(queue, task, FAILURE, NOW, 0.5, POLICY))
+    apply(queue, endings.conclude(queue, task, FAILURE, NOW, 0.5, POLICY))
     assert queue.keys.known("k", NOW + 1e9) == "a"
     assert not list(queue.keys.ended())
 
@@ -66,6 +66,6 @@ def test_every_end_begins_the_time_of_the_key() -> None:
             apply(queue, [Cancelled("a", NOW)])
         else:
             outcome = OK if end == "succeeded" else FAILURE
-            apply(queue, decisions.conclude(queue, task, outcome, NOW, 0.5, POLICY))
+            apply(queue, endings.conclude(queue, task, outcome, NOW, 0.5, POLICY))
         assert list(queue.keys.ended()) == [("k", "a", NOW)]
         assert queue.keys.known("k", NOW + TTL) == "a"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from poussetaches.errors import IllegalEvent
-from poussetaches.model import decisions
+from poussetaches.model import endings
 from poussetaches.model.events import (
     Cancelled,
     Died,
@@ -84,12 +84,12 @@ def queue_with(what: str) -> TaskQueue:
         queue.apply(Cancelled(ID, NOW))
         return queue
     outcome = OK if what == "succeeded" else FAILURE
-    apply(queue, decisions.conclude(queue, task, outcome, NOW, 0.5, POLICY))
+    apply(queue, endings.conclude(queue, task, outcome, NOW, 0.5, POLICY))
     if what in ("succeeded", "retrying"):
         return queue
     while what == "dead" and ID not in queue.dead:
         leased(queue, task.eta)
-        events = decisions.conclude(queue, task, FAILURE, task.eta, 0.5, POLICY)
+        events = endings.conclude(queue, task, FAILURE, task.eta, 0.5, POLICY)
         apply(queue, events)
     return queue
 
@@ -146,7 +146,7 @@ def test_an_event_of_another_attempt_is_refused(kind: type[Event], off: int) -> 
     task = queue.tasks[ID]
     leased(queue, task.eta)
     if kind is Leased:
-        apply(queue, decisions.conclude(queue, task, FAILURE, NOW, 0.5, POLICY))
+        apply(queue, endings.conclude(queue, task, FAILURE, NOW, 0.5, POLICY))
     before = state(queue)
     with pytest.raises(IllegalEvent, match="attempt"):
         queue.apply(EVENTS[kind](task.attempts + off))

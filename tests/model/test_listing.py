@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model import decisions, listing, recurrence
+from poussetaches.model import decisions, endings, listing, recurrence
 from poussetaches.model.events import Cancelled, Leased, Moved, Paused
 from poussetaches.model.line import Position
 from poussetaches.model.listing import oldest_due, page
@@ -58,7 +58,7 @@ def some_queue(deeds: list[tuple[str, int, float]]) -> TaskQueue:
         elif what in ("end", "fail") and flying:
             outcome = OK if what == "end" else FAILURE
             task = flying[pick % len(flying)]
-            apply(queue, decisions.conclude(queue, task, outcome, NOW, 0.5, POLICY))
+            apply(queue, endings.conclude(queue, task, outcome, NOW, 0.5, POLICY))
         elif what == "cancel" and tasks:
             queue.apply(Cancelled(tasks[pick % len(tasks)].id, NOW))
         elif what == "move" and waiting:
@@ -167,7 +167,7 @@ def test_a_page_ends_when_it_becomes_too_long(
         task = leased(queue)
         outcome = FAILURE._replace(error=task.spec[: len(task.spec) // 2])
         task.spec = task.spec[len(task.spec) // 2 :]
-        apply(queue, decisions.conclude(queue, task, outcome, NOW, 0.5, POLICY))
+        apply(queue, endings.conclude(queue, task, outcome, NOW, 0.5, POLICY))
     lengths = []
     after: Position | None = None
     while True:

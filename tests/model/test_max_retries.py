@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poussetaches.model import decisions
+from poussetaches.channel.messages import seal
+from poussetaches.model import decisions, endings
 from poussetaches.model.backoff import DEFAULT, FOR_EVER, Backoff
-from poussetaches.model.decisions import Outcome, Policy
+from poussetaches.model.decisions import Policy
+from poussetaches.model.endings import Outcome
 from poussetaches.model.events import Died, Event, Failed, Leased, Pushed
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
@@ -20,7 +22,7 @@ from poussetaches.store import format
 from poussetaches.store.dump import read_dump, write_dump
 from tests.support.queues import FREE
 
-POLICY = Policy(DEFAULT, Rules("UTC"))
+POLICY = Policy(DEFAULT, Rules("UTC"), seal)
 REFUSED = Outcome(False, 500, b"no")
 #: A draw that moves nothing.
 MIDDLE = 0.5
@@ -55,7 +57,7 @@ def lease(queue: TaskQueue) -> Task:
 def attempts_until_death(queue: TaskQueue, id: str = ID) -> int:
     while id not in queue.dead:
         task = lease(queue)
-        apply(queue, decisions.conclude(queue, task, REFUSED, task.eta, MIDDLE, POLICY))
+        apply(queue, endings.conclude(queue, task, REFUSED, task.eta, MIDDLE, POLICY))
     return queue.dead[id].attempts
 
 
@@ -73,7 +75,7 @@ def test_a_task_may_be_retried_for_ever() -> None:
     for attempt in range(1, 200):
         task = lease(queue)
         assert task.attempts == attempt
-        [event] = decisions.conclude(queue, task, REFUSED, task.eta, MIDDLE, POLICY)
+        [event] = endings.conclude(queue, task, REFUSED, task.eta, MIDDLE, POLICY)
         assert isinstance(event, Failed)
         assert event.eta - task.eta == 4.0 ** min(attempt - 1, 9)
         queue.apply(event)
@@ -110,7 +112,7 @@ def test_every_run_of_a_schedule_has_the_limit_of_its_schedule() -> None:
 def lose(queue: TaskQueue) -> Event:
     """Begin the next attempt and have its worker end."""
     task = lease(queue)
-    [event] = decisions.lose(queue, task, "it ended", task.eta, MIDDLE, POLICY)
+    [event] = endings.lose(queue, task, "it ended", task.eta, MIDDLE, POLICY)
     queue.apply(event)
     return event
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from poussetaches.model import decisions
+from poussetaches.model import decisions, endings
 from poussetaches.model.counts import Counts
 from poussetaches.model.events import (
     ClockStepped,
@@ -37,7 +37,7 @@ TestQueue = QueueMachine.TestCase
 def succeed(queue: TaskQueue, *ids: str) -> None:
     for id in ids:
         pushed(queue, id, delay=-60.0)
-        events = decisions.conclude(queue, leased(queue), OK, NOW, 0.5, POLICY)
+        events = endings.conclude(queue, leased(queue), OK, NOW, 0.5, POLICY)
         apply(queue, events)
 
 
@@ -88,7 +88,7 @@ def test_of_a_schedule_the_last_run_that_succeeded_is_remembered() -> None:
         run = scheduled(queue, "s")
         leased(queue, run.eta)
         last = run
-        events = decisions.conclude(queue, run, OK, run.eta, 0.5, POLICY)
+        events = endings.conclude(queue, run, OK, run.eta, 0.5, POLICY)
         apply(queue, events)
     succeed_at = queue.tasks["s"].eta
     assert queue.succeeded == {"s": last}
@@ -102,7 +102,7 @@ def test_every_dead_task_is_remembered() -> None:
         submission = Submission(f"t{number}", b"", 0.0, "", Terms(0))
         apply(queue, decisions.push(queue, submission, NOW, POLICY))
         task = leased(queue)
-        apply(queue, decisions.conclude(queue, task, FAILURE, NOW, 0.5, POLICY))
+        apply(queue, endings.conclude(queue, task, FAILURE, NOW, 0.5, POLICY))
     assert list(queue.dead) == ["t0", "t1", "t2", "t3", "t4"]
     assert queue.counts == Counts(accepted=5, dead=5)
 
@@ -110,7 +110,7 @@ def test_every_dead_task_is_remembered() -> None:
 def test_a_retry_goes_behind_what_waits_for_the_same_moment() -> None:
     queue = TaskQueue()
     pushed(queue, "a", "b")
-    apply(queue, decisions.lose(queue, leased(queue), "gone", NOW, 0.5, POLICY))
+    apply(queue, endings.lose(queue, leased(queue), "gone", NOW, 0.5, POLICY))
     assert [leased(queue).id for _ in range(2)] == ["b", "a"]
 
 

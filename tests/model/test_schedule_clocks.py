@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model import decisions, recurrence, schedule
+from poussetaches.model import endings, recurrence, schedule
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.schedule import parse_rule
 from tests.support.queues import OK, POLICY, apply, leased, scheduled
@@ -221,7 +221,7 @@ def runs(
             return found
         run = leased(queue, NOW + now)
         found.append(Run(now, run.slot - NOW))
-        events = decisions.conclude(queue, run, OK, NOW + now, 0.5, POLICY)
+        events = endings.conclude(queue, run, OK, NOW + now, 0.5, POLICY)
         apply(queue, events)
 
 

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poussetaches.model.line import Line, Position, position
+from poussetaches.model.named_queue import REST, SHARES
 from poussetaches.model.task import State, Task, Terms
-from poussetaches.model.turns import REST, SHARES, Turns
+from poussetaches.model.turns import Turns
 
+#: When everything that waits is due.
+NOW = 1000.0
 ORIGINS = ["", "http://a:80", "http://b:80", "http://c:80", "http://d:80"]
 
 
@@ -35,11 +38,11 @@ class Scene:
 
     def begin(self, free: int) -> Task | None:
         """Begin what is next, and check that it is."""
-        task = self.turns.next(free)
+        task = self.turns.next(NOW, free)
         may = [one for one in self.waiting if REST * self.flying(one) < free]
         assert task is min(may, key=position, default=None)
         if task is not None:
-            self.turns.begin(task)
+            self.turns.begin(task, NOW)
             task.state = State.LEASED
             self.waiting.remove(task)
             self.in_flight.append(task)
@@ -49,14 +52,15 @@ class Scene:
         return sum(one.terms.origin == task.terms.origin for one in self.in_flight)
 
     def end(self, task: Task) -> None:
-        self.turns.end(task)
+        self.turns.end(task, NOW)
+        self.turns.leave(task)
         self.in_flight.remove(task)
 
     def check(self) -> None:
         """Nothing is left behind, and every list is as it should be."""
         turns = self.turns
         live = [*self.waiting, *self.in_flight]
-        assert set(turns._lanes) == {task.terms.origin for task in live}
+        assert set(turns.origins) == {task.terms.origin for task in live}
         in_order = sorted(self.waiting, key=position)
         assert turns.first() is (in_order[0] if in_order else None)
         places: list[Position | None] = [None, (0.5, 0), (99.0, 0)]
@@ -96,6 +100,7 @@ def test_the_next_is_the_first_of_those_that_may(
         elif what == "remove" and scene.waiting:
             task = scene.waiting.pop(pick % len(scene.waiting))
             scene.turns.remove(task)
+            scene.turns.leave(task)
         scene.check()
 
 
@@ -173,8 +178,8 @@ def test_a_turn_costs_the_same_beside_many_that_may_not_go_on(
     for number in range(3 * 300):
         scene.add(f"http://{number % 300}:80")
     in_flight: list[Task] = []
-    while (task := turns.next(slots - len(in_flight))) is not None:
-        turns.begin(task)
+    while (task := turns.next(NOW, slots - len(in_flight))) is not None:
+        turns.begin(task, NOW)
         in_flight.append(task)
     deeds: list[str] = []
     for name in ("add", "remove"):
@@ -186,9 +191,9 @@ def test_a_turn_costs_the_same_beside_many_that_may_not_go_on(
 
         monkeypatch.setattr(Line, name, counted)
     for _ in range(100):
-        turns.end(in_flight.pop(0))
-        task = turns.next(slots - len(in_flight))
+        turns.end(in_flight.pop(0), NOW)
+        task = turns.next(NOW, slots - len(in_flight))
         assert task is not None
-        turns.begin(task)
+        turns.begin(task, NOW)
         in_flight.append(task)
     assert len(deeds) <= 5 * 100

@@ -14,7 +14,8 @@ from poussetaches import archive
 from poussetaches.channel.messages import seal
 from poussetaches.errors import InvalidInput
 from poussetaches.model.counts import Counts
-from poussetaches.model.decisions import conclude, push
+from poussetaches.model.decisions import push
+from poussetaches.model.endings import conclude
 from poussetaches.model.events import (
     ClockStepped,
     Died,

@@ -10,7 +10,7 @@ import msgpack
 import pytest
 
 from poussetaches.errors import StoreDamaged, StoreError, StoreTooNew
-from poussetaches.model import decisions
+from poussetaches.model import decisions, endings
 from poussetaches.model.events import (
     Cancelled,
     ClockStepped,
@@ -101,7 +101,7 @@ def story(seed: int, length: int) -> list[list[Event]]:
             elif held:
                 task = draw.choice(held)
                 outcome = draw.choice([OK, FAILURE, FAILURE])
-                yield decisions.conclude(queue, task, outcome, now, 0.5, POLICY)
+                yield endings.conclude(queue, task, outcome, now, 0.5, POLICY)
 
     for events in deeds():
         if record := list(events):

@@ -11,9 +11,9 @@ import pytest
 
 from poussetaches.channel.messages import Ended, Lease, Message
 from poussetaches.errors import StoreFull
+from poussetaches.model.named_queue import SHARES
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Submission, Terms
-from poussetaches.model.turns import SHARES
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock

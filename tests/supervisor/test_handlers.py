@@ -36,9 +36,9 @@ from poussetaches.channel.server import Peer
 from poussetaches.config import Config
 from poussetaches.errors import IllegalEvent
 from poussetaches.model.events import Scheduled
+from poussetaches.model.named_queue import SHARES
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import State, Submission
-from poussetaches.model.turns import SHARES
 from poussetaches.store.disk import Store
 from poussetaches.supervisor import handlers
 from poussetaches.supervisor.children import Child

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poussetaches.channel.messages import Ended
+from poussetaches.channel.messages import Ended, seal
 from poussetaches.model.backoff import Backoff
 from poussetaches.model.decisions import Policy
 from poussetaches.model.events import Died, Event, Leased, Succeeded
@@ -23,7 +23,7 @@ from tests.supervisor.test_dispatch import Workers, leases
 from tests.support.queues import NOW
 from tests.support.scale import times
 
-POLICY = Policy(Backoff((1.0, 10.0), jitter=0.3), Rules("UTC"))
+POLICY = Policy(Backoff((1.0, 10.0), jitter=0.3), Rules("UTC"), seal)
 SLOTS = 2
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from poussetaches.channel.messages import seal
 from poussetaches.errors import InvalidInput, QueueFull, StoreFull, TooLarge
 from poussetaches.model.backoff import DEFAULT
 from poussetaches.model.bounds import UNBOUNDED, Bounds
-from poussetaches.model.decisions import Outcome, Policy
+from poussetaches.model.decisions import Policy
+from poussetaches.model.endings import Outcome
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import State, Submission, Task, Terms
@@ -21,7 +23,7 @@ from poussetaches.supervisor.clock import Clock
 from poussetaches.supervisor.keeper import Keeper
 from tests.support.queues import FREE
 
-POLICY = Policy(DEFAULT, Rules("UTC"))
+POLICY = Policy(DEFAULT, Rules("UTC"), seal)
 
 
 class StoppedClock(Clock):

@@ -14,7 +14,7 @@ import pytest
 from poussetaches.channel.messages import Push
 from poussetaches.channel.server import Peer
 from poussetaches.config import Config
-from poussetaches.model.decisions import Outcome
+from poussetaches.model.endings import Outcome
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Submission
 from poussetaches.store.disk import Store

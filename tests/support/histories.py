@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from poussetaches.model import decisions
+from poussetaches.model import decisions, endings
 from poussetaches.model.events import Event, Pushed
 from poussetaches.model.task import Submission
 from poussetaches.store.dump import write_dump
@@ -154,7 +154,7 @@ class RandomHistory(StoreHistory):
         for task in list(self._queue.leased.values()):
             outcome = self._dice.choice([OK, OK, FAILURE])
             args = (self._queue, task, outcome, self._now, self._dice.random(), POLICY)
-            self._commit_lazily(decisions.conclude(*args))
+            self._commit_lazily(endings.conclude(*args))
         if self._dice.random() < 0.8:
             self._commit(*(self._push() for _ in range(self._dice.randrange(1, 4))))
         leased = decisions.lease(self._queue, self._now, FREE)

@@ -7,9 +7,11 @@ from dataclasses import fields
 from operator import itemgetter
 from typing import Any
 
+from poussetaches.channel.messages import seal
 from poussetaches.model.backoff import Backoff
 from poussetaches.model.counts import Counts
-from poussetaches.model.decisions import Outcome, Policy, lease, push
+from poussetaches.model.decisions import Policy, lease, push
+from poussetaches.model.endings import Outcome
 from poussetaches.model.events import Event
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
@@ -19,7 +21,7 @@ from poussetaches.model.task import Schedule, Submission, Task
 NOW = 1_767_225_600.0
 
 #: Three attempts; a draw of 0.5 waits 10 and 100 seconds.
-POLICY = Policy(Backoff((10.0, 100.0), jitter=0.3), Rules("UTC"))
+POLICY = Policy(Backoff((10.0, 100.0), jitter=0.3), Rules("UTC"), seal)
 
 #: Slots enough for everybody.
 FREE = 10**9

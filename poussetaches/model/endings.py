@@ -1,0 +1,269 @@
+"""How attempts and tasks end: decisions, as in ``decisions.py``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from poussetaches.errors import InvalidInput
+from poussetaches.model.backoff import Backoff
+from poussetaches.model.decisions import Policy, push_all
+from poussetaches.model.events import (
+    Cancelled,
+    Deferred,
+    Died,
+    Event,
+    Expired,
+    Failed,
+    Pushed,
+    Succeeded,
+)
+from poussetaches.model.expiries import expires_at
+from poussetaches.model.gate import is_to_blame
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.recurrence import recur
+from poussetaches.model.target import parse_target
+from poussetaches.model.task import (
+    NO_ANSWER,
+    How,
+    Report,
+    Spec,
+    State,
+    Submission,
+    Task,
+    Terms,
+)
+
+#: The most tasks that expire in one record.
+EXPIRED_AT_ONCE = 500
+
+
+class Outcome(NamedTuple):
+    """What one attempt brought."""
+
+    #: The target answered with the expected status.
+    ok: bool
+    #: The status, or NO_ANSWER.
+    status: int
+    #: The answer's body up to a cap, or the words of the transport error.
+    error: bytes
+    #: No further attempt could end otherwise.
+    final: bool = False
+    #: Seconds for which the target asked to be left alone; 0.0 if it did not.
+    retry_after: float = 0.0
+    #: Nobody took the connection: no answer, and nothing was sent.
+    unreached: bool = False
+    #: Seconds after which the target asked to be asked again, which is no failure; None
+    #: if it did not.
+    snooze: float | None = None
+    #: Tasks that the answer of a success asked for.
+    follow_ups: Sequence[Submission] = ()
+
+
+def conclude(
+    queue: TaskQueue,
+    task: Task,
+    outcome: Outcome,
+    now: float,
+    draw: float,
+    policy: Policy,
+) -> list[Event]:
+    """An attempt has ended: done, another attempt later, or dead.
+
+    A target may ask for a longer wait than the backoff's, never for a shorter one, and
+    that changes nothing about how many attempts there are. What an attempt at a target
+    in trouble brought does not count.
+    """
+    if outcome.ok:
+        try:
+            follow_ups = push_all(queue, outcome.follow_ups, now, policy).events
+        except InvalidInput as error:
+            said = f"the answer's tasks cannot be accepted: {error.message}"
+            outcome = Outcome(False, outcome.status, said.encode())
+        else:
+            return [
+                Succeeded(task.id, now, task.attempts, outcome.status),
+                *follow_ups,
+                *_call_back(queue, task, State.SUCCEEDED, outcome, now, policy),
+                *recur(queue, task, now, policy.rules),
+            ]
+    if outcome.snooze is not None:
+        return _defer(queue, task, outcome, now, outcome.snooze, policy)
+    if not outcome.final and is_targets_fault(queue, task, outcome, now, policy):
+        return _defer(queue, task, outcome, now, outcome.retry_after, policy)
+    wait = _wait(queue, task, draw, policy)
+    if wait is not None:
+        wait = None if outcome.final else max(wait, outcome.retry_after)
+    return _fail(queue, task, outcome, now, wait, policy)
+
+
+def is_targets_fault(
+    queue: TaskQueue, task: Task, outcome: Outcome, now: float, policy: Policy
+) -> bool:
+    """Whether the failure of an attempt is that of its target (see Gate)."""
+    origin = queue.turns.origins.get(task.terms.origin)
+    return is_to_blame(
+        None if origin is None else origin.gate,
+        0.0 if origin is None else origin.answered_at,
+        status=outcome.status,
+        unreached=outcome.unreached,
+        failed_before=(task.error_status, task.last_run_at),
+        now=now,
+        hold_limit=policy.hold_limit,
+    )
+
+
+def lose(
+    queue: TaskQueue, task: Task, reason: str, now: float, draw: float, policy: Policy
+) -> list[Event]:
+    """A worker is gone and nobody knows what its attempt brought.
+
+    The attempt counts, so that a task that kills its workers dies in the end. After the
+    first one there is no wait, for the target did nothing wrong. Further ones wait as
+    after any failure, each for a time of its own: what happened to be in the worker
+    together with the culprit must not meet it again and again.
+    """
+    outcome = Outcome(False, NO_ANSWER, reason.encode())
+    wait = _wait(queue, task, draw, policy)
+    if wait is not None and task.attempts == 1:
+        wait = 0.0
+    return _fail(queue, task, outcome, now, wait, policy)
+
+
+def hand_back(queue: TaskQueue, task: Task, now: float, policy: Policy) -> list[Event]:
+    """The service stopped during an attempt, and nobody knows what it brought.
+
+    That is no fault of the task: it is tried again even if this was its last attempt.
+    """
+    outcome = Outcome(False, NO_ANSWER, b"the service stopped during the attempt")
+    return _fail(queue, task, outcome, now, 0.0, policy)
+
+
+def expire(queue: TaskQueue, now: float, policy: Policy) -> list[Event]:
+    """End the tasks that nobody wants any more, or some of them if they are many."""
+    events: list[Event] = []
+    for id in queue.turns.expiries.due(now + queue.skew, EXPIRED_AT_ONCE):
+        events += _expire(queue, queue.tasks[id], now, policy)
+    return events
+
+
+def _wait(queue: TaskQueue, task: Task, draw: float, policy: Policy) -> float | None:
+    """Seconds until the next attempt after a failed one; None: there is none."""
+    special = task.terms.special
+    settings = queue.turns.queue(task.terms.queue).settings
+    backoff, retries = policy.backoff, task.terms.max_retries
+    if special is not None and special.waits:
+        backoff = Backoff(special.waits)
+    else:
+        growth = settings.backoff
+        if special is not None and special.growth is not None:
+            growth = special.growth
+        if growth is not None:
+            backoff = Backoff(policy.backoff.waits, growth=growth)
+        if retries is None:
+            retries = settings.retry_limit
+    return backoff.wait(task.attempts, draw, retries)
+
+
+def _fail(
+    queue: TaskQueue,
+    task: Task,
+    outcome: Outcome,
+    now: float,
+    wait: float | None,
+    policy: Policy,
+) -> list[Event]:
+    if task.schedule and task.id not in queue.schedules:
+        return [Cancelled(task.id, now)]
+    status, error = outcome.status, outcome.error
+    if wait is not None:
+        failed = Failed(task.id, now, task.attempts, status, error, now + wait)
+        return [failed, *_expire_instead(queue, task, outcome, now + wait, now, policy)]
+    return [
+        Died(task.id, now, task.attempts, status, error),
+        *_call_back(queue, task, State.DEAD, outcome, now, policy),
+        *recur(queue, task, now, policy.rules),
+    ]
+
+
+def _defer(
+    queue: TaskQueue,
+    task: Task,
+    outcome: Outcome,
+    now: float,
+    wait: float,
+    policy: Policy,
+) -> list[Event]:
+    """An attempt does not count."""
+    if task.schedule and task.id not in queue.schedules:
+        return [Cancelled(task.id, now)]
+    status, error = outcome.status, outcome.error
+    deferred = Deferred(task.id, now, task.attempts, status, error, now + wait)
+    return [deferred, *_expire_instead(queue, task, outcome, now + wait, now, policy)]
+
+
+def _expire_instead(
+    queue: TaskQueue,
+    task: Task,
+    outcome: Outcome,
+    eta: float,
+    now: float,
+    policy: Policy,
+) -> list[Event]:
+    """What follows if nobody wants the task any more when it would be tried again."""
+    if expires_at(task) - queue.skew > eta:
+        return []
+    return _expire(queue, task, now, policy, outcome)
+
+
+def _expire(
+    queue: TaskQueue,
+    task: Task,
+    now: float,
+    policy: Policy,
+    outcome: Outcome | None = None,
+) -> list[Event]:
+    """``outcome``: of the attempt that has just failed, which is not noted yet."""
+    if outcome is None:
+        outcome = Outcome(False, task.error_status, task.error or b"")
+    return [
+        Expired(task.id, now),
+        *_call_back(queue, task, State.EXPIRED, outcome, now, policy),
+        *recur(queue, task, now, policy.rules),
+    ]
+
+
+def _call_back(
+    queue: TaskQueue,
+    task: Task,
+    ending: State,
+    outcome: Outcome,
+    now: float,
+    policy: Policy,
+) -> list[Event]:
+    """Whom the task asked to be told of its ending: a task of its own, of the same
+    queue."""
+    special = task.terms.special
+    if special is None:
+        return []
+    url = special.on_success if ending is State.SUCCEEDED else special.roll_back
+    if not url:
+        return []
+    report = Report(
+        ending.value,
+        task.id,
+        task.spec,
+        task.terms.queue,
+        task.attempts,
+        outcome.status,
+        None if outcome.ok else outcome.error,
+        now + queue.skew,
+    )
+    # Runs of a schedule have one id, but no two end at the same moment.
+    named = f"{task.id}/{now!r}/{ending.value}".encode()
+    id = hashlib.sha256(named).hexdigest()[:32]
+    spec = policy.seal(Spec(url, how=How(report=report)))
+    origin = parse_target(url).origin_text
+    terms = Terms.of((None, "", origin, task.terms.queue))
+    return [Pushed(id, now, now, spec, terms)]

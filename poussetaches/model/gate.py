@@ -1,0 +1,177 @@
+"""The gate: what keeps attempts away from a target that is in trouble.
+
+A target that cannot be reached, or whose proxy says that it is not there (502, 503,
+504), is *held*: nothing is begun until a pause is over, then one attempt is, the probe.
+If that is answered, more and more are let through, twice as many each round; if it is
+not, the pause doubles. A target that has enough (429) is *slowed*: half as many at once
+after a pause, then one more each round (Chiu and Jain, "Analysis of the increase and
+decrease algorithms for congestion avoidance in computer networks", 1989).
+
+What failed because of a hold spends no attempt: a deploy of the application costs
+nothing. But one task whose handler answers 503 is no target in trouble, and a target
+that is gone for good must not be waited for without an end; see ``is_to_blame``.
+
+Kept in memory only: a restart finds out anew, at the price of a few attempts that do
+not count.
+"""
+
+from __future__ import annotations
+
+import math
+
+#: What a proxy answers when the application behind it is not there.
+ABSENT = frozenset({502, 503, 504})
+TOO_MANY = 429
+
+#: Seconds: the first pause of a hold, and what doubling it leads to.
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+#: The same of a target that has enough, and the longest that it may ask for on behalf
+#: of all its tasks.
+FIRST_REST = 1.0
+LONGEST_REST = 300.0
+#: How long a probe is waited for before another one is made beside it, seconds.
+PATIENCE = 30.0
+#: Attempts at once at which the gate is gone: more than most targets ever see.
+WIDE_OPEN = 64
+
+
+class Gate:
+    """Of one target. All times are on the queue's timeline."""
+
+    __slots__ = (
+        "_full_since",
+        "_pause",
+        "_probes",
+        "limit",
+        "opens_at",
+        "since",
+        "slows",
+    )
+
+    def __init__(self, now: float) -> None:
+        #: When the trouble began; None: the target has answered since.
+        self.since: float | None = now
+        #: Nothing is begun before.
+        self.opens_at = now
+        #: How many may be under way of those that began after the trouble did.
+        self.limit = 1.0
+        #: It is a slow target, not an absent one.
+        self.slows = False
+        self._pause = 0.0
+        self._probes: set[str] = set()
+        self._full_since = math.inf
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further attempt may begin beside those under way."""
+        return len(self._probes) >= self.limit
+
+    @property
+    def reopens_at(self) -> float:
+        """When another attempt may begin whatever becomes of those under way; infinity:
+        one may now, or from ``opens_at`` on."""
+        return max(self.opens_at, self._full_since + PATIENCE)
+
+    def hold(self, now: float, hold_limit: float) -> None:
+        """The target is not there. It is waited for ``hold_limit`` seconds at most;
+        then each of its tasks fails as any task does."""
+        if self.slows or self.since is None:
+            self.slows = False
+            self.since = now
+            self._pause = 0.0
+        elif self._pause and now < self.opens_at:
+            return  # it was under way when the trouble began
+        elif now - self.since > hold_limit:
+            self.limit = math.inf
+            return
+        self.limit = 1.0
+        self._pause = min(2 * self._pause or FIRST_PAUSE, LONGEST_PAUSE)
+        self.opens_at = now + self._pause
+        self._note(now)
+
+    def slow(self, now: float, in_flight: int, asked: float) -> None:
+        """The target has enough of ``in_flight`` at once, and asked to be left alone
+        for so many seconds (0.0: it did not say)."""
+        asked = min(asked, LONGEST_REST)
+        if self.slows and now < self.opens_at:
+            self.opens_at = max(self.opens_at, now + asked)
+            return
+        if not self.slows:
+            self.slows = True
+            self.since = None
+            self.limit = float(max(in_flight, 1))
+            self._pause = 0.0
+        alone = self.limit < 2.0
+        self.limit = max(self.limit / 2, 1.0)
+        # Fewer than one at once can only be one now and then.
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if alone else 0.0
+        self._pause = max(self._pause, FIRST_REST)
+        self.opens_at = now + max(self._pause, asked)
+        self._note(now)
+
+    def answer(self, now: float) -> bool:
+        """The target has answered an attempt. Returns whether the gate is needed no
+        more."""
+        self.since = None
+        if self.slows:
+            self.limit += 1 / self.limit
+        else:
+            self.limit += 1
+            self.opens_at = min(self.opens_at, now)
+        self._note(now)
+        return self.limit >= WIDE_OPEN
+
+    def begin(self, id: str, now: float) -> None:
+        """An attempt at task ``id`` began."""
+        self._probes.add(id)
+        self._note(now)
+
+    def end(self, id: str, now: float) -> None:
+        """An attempt at task ``id`` has ended."""
+        self._probes.discard(id)
+        self._note(now)
+
+    def reopen(self, now: float) -> None:
+        """Those under way take too long: another one may begin beside them."""
+        if self.reopens_at <= now and self.is_full:
+            self.limit = len(self._probes) + 1.0
+            self._note(now)
+
+    def _note(self, now: float) -> None:
+        if not self.is_full:
+            self._full_since = math.inf
+        elif self._full_since == math.inf:
+            self._full_since = now
+
+
+def is_absent(status: int, *, unreached: bool) -> bool:
+    """Whether an attempt that ended so says that the target is not there."""
+    return unreached or status in ABSENT
+
+
+def is_to_blame(
+    gate: Gate | None,
+    answered_at: float,
+    *,
+    status: int,
+    unreached: bool,
+    failed_before: tuple[int, float],
+    now: float,
+    hold_limit: float,
+) -> bool:
+    """Whether the failure of an attempt is that of its target as a whole, and not that
+    of the task: then it does not count.
+
+    ``answered_at``: when the target answered an attempt last; ``failed_before``: what
+    the task's last failure brought, and when. ``hold_limit``: seconds for which a
+    target that is absent is waited for.
+    """
+    if not is_absent(status, unreached=unreached) or hold_limit <= 0:
+        return False
+    if gate is not None and gate.since is not None:
+        return now - gate.since <= hold_limit
+    status_before, at = failed_before
+    # The handler of this one task answers so: the others were answered meanwhile.
+    is_its_own = not unreached and status_before in ABSENT and answered_at > at
+    return not is_its_own

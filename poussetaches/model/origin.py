@@ -1,0 +1,48 @@
+"""The origin: scheme, host and port of targets, which have trouble and limits in
+common."""
+
+from __future__ import annotations
+
+import math
+
+from poussetaches.model.gate import Gate
+from poussetaches.model.lane import Lane
+
+
+class Origin:
+    """What waits for one, and what is under way to it."""
+
+    __slots__ = ("answered_at", "cap", "gate", "in_flight", "lanes", "name", "rests")
+
+    def __init__(self, name: str, cap: int | None) -> None:
+        self.name = name
+        #: Attempts at once that it may ever see; None: its share of the slots.
+        self.cap = cap
+        #: The lanes of its tasks, by the name of their queue.
+        self.lanes: dict[str, Lane] = {}
+        #: Attempts under way.
+        self.in_flight = 0
+        #: None: it is not in trouble.
+        self.gate: Gate | None = None
+        #: Its gate is shut for a while.
+        self.rests = False
+        #: When it answered an attempt last, whatever the answer, on the timeline.
+        self.answered_at = -math.inf
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another attempt may begin."""
+        if self.cap is not None and self.in_flight >= self.cap:
+            return False
+        return self.gate is None or not (self.rests or self.gate.is_full)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits for it and nothing is under way to it."""
+        return not self.in_flight and not self.lanes
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is away, and waited for."""
+        gate = self.gate
+        return gate is not None and gate.since is not None and gate.limit < math.inf

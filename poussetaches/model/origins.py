@@ -1,0 +1,113 @@
+"""The origins: what is known of every one for which a task waits or is in flight.
+
+The gates are kept in memory only; whoever changes one has its lanes settled
+(``Turns.settle``).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+from itertools import count
+
+from poussetaches.model.caps import Caps
+from poussetaches.model.gate import Gate
+from poussetaches.model.origin import Origin
+
+
+class Origins(dict[str, Origin]):
+    """By name."""
+
+    def __init__(self, caps: Caps) -> None:
+        super().__init__()
+        self._caps = caps
+        #: Those to look at again, and when.
+        self._alarms: list[tuple[float, int, Origin]] = []
+        self._numbers = count()
+
+    def of(self, name: str) -> Origin:
+        """The origin of that name, new if it has to be."""
+        origin = self.get(name)
+        if origin is None:
+            origin = self[name] = Origin(name, self._caps.of(name))
+        return origin
+
+    def drop_if_idle(self, name: str) -> None:
+        """Know nothing of it any more, unless something waits for it or is in
+        flight."""
+        origin = self.get(name)
+        if origin is not None and origin.is_idle:
+            del self[name]
+
+    def hold(self, origin: Origin, now: float, hold_limit: float) -> None:
+        """An attempt found that ``origin`` is not there (see Gate)."""
+        if origin.gate is None:
+            origin.gate = Gate(now)
+        origin.gate.hold(now, hold_limit)
+        self._shut(origin, now)
+
+    def slow(self, origin: Origin, now: float, asked: float) -> None:
+        """``origin`` has enough, and asked to be left alone for so many seconds, 0.0:
+        it did not say."""
+        if origin.gate is None:
+            origin.gate = Gate(now)
+        origin.gate.slow(now, origin.in_flight, asked)
+        self._shut(origin, now)
+
+    def answer(self, origin: Origin, now: float) -> None:
+        """``origin`` has answered an attempt."""
+        origin.answered_at = now
+        if origin.gate is not None:
+            if origin.gate.answer(now):
+                origin.gate = None
+            self._shut(origin, now)
+
+    def lift(self, origin: Origin, now: float) -> None:
+        """Let attempts through again as if there had been no trouble."""
+        origin.gate = None
+        self._shut(origin, now)
+
+    def begin(self, origin: Origin, id: str, now: float) -> None:
+        """An attempt at task ``id`` of ``origin`` began."""
+        origin.in_flight += 1
+        if origin.gate is not None:
+            origin.gate.begin(id, now)
+            self._set_alarm(origin)
+
+    def end(self, origin: Origin, id: str, now: float) -> None:
+        """An attempt at task ``id`` of ``origin`` has ended."""
+        origin.in_flight -= 1
+        if origin.gate is not None:
+            origin.gate.end(id, now)
+
+    @property
+    def due_at(self) -> float:
+        """When ``wake`` may find one, on the timeline."""
+        return self._alarms[0][0] if self._alarms else math.inf
+
+    def wake(self, now: float) -> Iterator[Origin]:
+        """Those that may see another attempt because time has passed."""
+        while self._alarms and self._alarms[0][0] <= now:
+            _, _, origin = heapq.heappop(self._alarms)
+            gate = origin.gate
+            if gate is None or self.get(origin.name) is not origin:
+                continue
+            gate.reopen(now)
+            if origin.rests and gate.opens_at <= now:
+                origin.rests = False
+                self._set_alarm(origin)
+            yield origin
+
+    def _shut(self, origin: Origin, now: float) -> None:
+        """The gate of ``origin`` is another than before, or gone."""
+        origin.rests = origin.gate is not None and now < origin.gate.opens_at
+        self._set_alarm(origin)
+
+    def _set_alarm(self, origin: Origin) -> None:
+        gate = origin.gate
+        if gate is None:
+            return
+        at = gate.opens_at if origin.rests else gate.reopens_at
+        if at < math.inf:
+            heapq.heappush(self._alarms, (at, next(self._numbers), origin))

@@ -1,0 +1,85 @@
+"""What is learnt from an attempt, beside what becomes of its task: what the log says of
+it, and what it tells of its origin."""
+
+from __future__ import annotations
+
+import logging
+
+from poussetaches.log import fields
+from poussetaches.model.endings import Outcome
+from poussetaches.model.events import (
+    Cancelled,
+    Deferred,
+    Died,
+    Event,
+    Expired,
+    Unscheduled,
+)
+from poussetaches.model.gate import TOO_MANY, is_absent
+from poussetaches.model.task import NO_ANSWER, Task
+from poussetaches.model.turns import Turns
+
+log = logging.getLogger(__name__)
+
+#: What is said of an attempt that did not succeed.
+SAID: dict[type[Event], str] = {
+    Died: "dead",
+    Deferred: "attempt does not count",
+    Cancelled: "cancelled",
+}
+
+
+def tell(task: Task, outcome: Outcome, events: list[Event]) -> None:
+    """Write to the log what ``outcome`` made of ``task``: ``events``."""
+    if any(isinstance(event, Unscheduled) for event in events):
+        log.error("schedule dropped: no run can follow", extra=fields(task=task.id))
+    if isinstance(events[-1], Expired):
+        log.warning("expired", extra=fields(task=task.id))
+    if outcome.ok:
+        if log.isEnabledFor(logging.DEBUG):
+            told = fields(task=task.id, attempt=task.attempts)
+            log.debug("succeeded", extra=told)
+        return
+    said = SAID.get(type(events[0]), "attempt failed")
+    log.log(
+        logging.WARNING if said == "dead" else logging.INFO,
+        said,
+        extra=fields(
+            task=task.id,
+            attempt=getattr(events[0], "attempt", task.attempts),
+            status=outcome.status,
+            error=outcome.error[:200].decode("utf-8", "replace"),
+        ),
+    )
+
+
+def heed(
+    turns: Turns,
+    task: Task,
+    outcome: Outcome,
+    events: list[Event],
+    now: float,
+    hold_limit: float,
+) -> None:
+    """Have the origin of ``task`` held, slowed or let go on, as ``outcome`` says."""
+    origins = turns.origins
+    origin = origins.get(task.terms.origin)
+    if origin is None:
+        return  # nothing waits for it any more
+    was_held = origin.is_held
+    if is_absent(outcome.status, unreached=outcome.unreached) and not outcome.ok:
+        # Where a handler fails alone, its target is not away.
+        if was_held or (isinstance(events[0], Deferred) and outcome.snooze is None):
+            origins.hold(origin, now, hold_limit)
+    elif outcome.status == TOO_MANY:
+        origins.slow(origin, now, outcome.retry_after)
+    elif outcome.status != NO_ANSWER:
+        origins.answer(origin, now)
+    turns.settle(origin)
+    if origin.is_held != was_held:
+        log.warning(
+            "target is away: what is for it waits"
+            if origin.is_held
+            else "target is waited for no more",
+            extra=fields(origin=origin.name),
+        )
