@@ -13,14 +13,10 @@ from typing import Any, BinaryIO
 
 import click
 
-from poussetaches.channel.messages import seal
 from poussetaches.cli import store_report as report
 from poussetaches.config import Config
 from poussetaches.errors import InvalidInput, StoreError
-from poussetaches.model.backoff import DEFAULT
-from poussetaches.model.decisions import Policy
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.rules import Rules
 from poussetaches.store import adoption, inspection, interchange
 from poussetaches.store.addition import add
 from poussetaches.store.files import UNFINISHED
@@ -35,6 +31,7 @@ from poussetaches.store.stopped import (
     replace_queue,
     stopped,
 )
+from poussetaches.supervisor.policy import policy_of
 
 #: Bytes, lines or files: below that many of them there is no progress to show.
 SHORT = {"bytes": 32 * 1024 * 1024, "lines": 50_000, "files": 2_000}
@@ -46,7 +43,7 @@ class Directory:
     def __init__(self, config: Config) -> None:
         self.path = os.fspath(config.data_dir)
         self.retain_succeeded = config.retain_succeeded
-        self.policy = Policy(DEFAULT, Rules(config.schedule_timezone), seal)
+        self.policy = policy_of(config)
 
     def read(self) -> TaskQueue:
         """What a stopped service left in it."""

@@ -87,11 +87,15 @@ class Queue:
         return QueueRow(self.name, self.configured, self.changed, self.spent_until)
 
     @property
+    def is_set(self) -> bool:
+        """Whether anything was said of it, in the configuration or while running."""
+        return self.configured is not None or bool(self.changed)
+
+    @property
     def is_known(self) -> bool:
         """Whether tasks may be pushed to it: it was not only left over by those that
         were, when its section in the configuration went."""
-        is_default = self.name == DEFAULT_QUEUE
-        return is_default or self.configured is not None or bool(self.changed)
+        return self.is_set or self.name == DEFAULT_QUEUE
 
     @property
     def spent_until(self) -> float:

@@ -279,6 +279,15 @@ class Turns:
         elif was_in_rota and not queue.lines:
             self._rota.remove(queue)
 
+    def let_go(self) -> None:
+        """Hold on to no task any more: nothing may be asked for after that."""
+        for queue in self.queues.values():
+            queue.lines.clear()
+        self.origins.clear()
+        self._aside.clear()
+        self._behind = Line()
+        self._groups = Groups()
+
     # --- the lists --------------------------------------------------------------------
 
     def beyond(self, after: Position | None, most: int) -> Iterator[Task]:

@@ -15,7 +15,6 @@ from poussetaches.errors import StoreDamaged, StoreTooNew
 from poussetaches.model.counts import Counts
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Task
-from poussetaches.model.turns import Turns
 from poussetaches.store import format
 from poussetaches.store.blocks import BlockReader
 from poussetaches.store.files import (
@@ -149,7 +148,7 @@ def _bodies(queue: TaskQueue, letting_go: bool) -> Iterator[bytes]:
     }
     yield format.pack_dump("queue", meta)
     count = 0
-    queues = [one.row for one in queue.turns.queues.values()]
+    queues = [one.row for one in queue.turns.queues.values() if one.is_set]
     tasks = _let_go(queue) if letting_go else _tasks(queue)
     parts: dict[str, Iterable[Any]] = {
         kind: map(format.task_row, some) for kind, some in tasks.items()
@@ -179,7 +178,7 @@ def _let_go(queue: TaskQueue) -> dict[str, Iterable[Task]]:
     In the order in which they came, because what came together lies together: the
     allocator gives its memory back to the system when all in one arena is free.
     """
-    queue.turns = Turns()
+    queue.turns.let_go()
     queue.schedules.let_go()
     queue.leased.clear()
     return {

@@ -12,15 +12,11 @@ import time
 from contextlib import closing
 
 from poussetaches import usage
-from poussetaches.channel.messages import seal
 from poussetaches.config import Config
 from poussetaches.errors import StoreError
 from poussetaches.log import fields
-from poussetaches.model.backoff import DEFAULT
 from poussetaches.model.bounds import Bounds
-from poussetaches.model.decisions import Policy
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.rules import Rules
 from poussetaches.setting import Address
 from poussetaches.store.disk import Store
 from poussetaches.store.recovery import Recovered
@@ -29,6 +25,7 @@ from poussetaches.supervisor.clock import Clock
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.listener import listen
 from poussetaches.supervisor.loop import Supervisor
+from poussetaches.supervisor.policy import policy_of
 from poussetaches.supervisor.signals import Signals
 
 log = logging.getLogger(__name__)
@@ -94,7 +91,7 @@ def _recover(config: Config) -> Keeper:
         queue,
         store,
         Clock(queue.skew, not_before=queue.latest),
-        Policy(DEFAULT, Rules(config.schedule_timezone), seal, config.hold_limit),
+        policy_of(config),
         slots=config.workers * config.slots,
         end_room=config.max_response + END_SIZE,
         bounds=_bounds(config),

@@ -56,7 +56,7 @@ TASKS = st.builds(
     error_status=NUMBERS,
     error=st.none() | BYTES,
     terms=TERMS,
-    begun_at=MOMENTS,
+    begun_at=MOMENTS.map(lambda moment: moment or 0.0),
 )
 LAST_RUNS = st.builds(LastRun, MOMENTS, MOMENTS, TEXTS, NUMBERS, NUMBERS)
 
