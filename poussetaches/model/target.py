@@ -14,7 +14,7 @@ import ipaddress
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urljoin
 
 from poussetaches.errors import InvalidInput
 
@@ -33,6 +33,7 @@ _URL = re.compile(
 #: Never part of a URL: controls (C0, DEL, C1), the space, and the backslash, which some
 #: parsers read as a slash, so that two of them would disagree on the host.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 #: What RFC 3986 does not allow in a path or query, besides ``[`` and ``]``, which
 #: applications do use there. A ``%`` that starts no escape stands for itself.
 _TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]%]")
@@ -80,9 +81,7 @@ def parse_target(url: object) -> Target:
         raise _invalid("must be text")
     if len(url) > MAX_URL_LENGTH:
         raise _invalid(f"is longer than {MAX_URL_LENGTH} characters")
-    if bad := _FORBIDDEN.search(url):
-        what = {" ": "a space", "\\": "a backslash"}.get(bad[0], "a control character")
-        raise _invalid(f"has {what} at position {bad.start()}; percent-encode it")
+    _check_characters(url)
     parts = _URL.fullmatch(url)
     if parts is None:
         raise _invalid("must be a full URL, such as http://127.0.0.1:5000/task")
@@ -108,6 +107,32 @@ def parse_target(url: object) -> Target:
         host_header=host_header,
         authorization=_basic(userinfo) if at else None,
     )
+
+
+def is_relative(url: str) -> bool:
+    """Whether *url* has no scheme, and so says where only together with a base."""
+    return not _SCHEME.match(url)
+
+
+def join(base: str, url: str) -> str:
+    """The full URL that relative *url* is, seen from *base* (RFC 3986, section 5).
+
+    Raises :class:`InvalidInput`, as :func:`parse_target`, which is to see the result.
+    """
+    if not url:
+        raise _invalid("is empty")
+    # urljoin would silently leave some of these out.
+    _check_characters(url)
+    try:
+        return urljoin(base, url)
+    except ValueError:
+        raise _invalid("has brackets without a valid IPv6 address in them") from None
+
+
+def _check_characters(url: str) -> None:
+    if bad := _FORBIDDEN.search(url):
+        what = {" ": "a space", "\\": "a backslash"}.get(bad[0], "a control character")
+        raise _invalid(f"has {what} at position {bad.start()}; percent-encode it")
 
 
 def _invalid(problem: str) -> InvalidInput:

@@ -6,15 +6,13 @@ others take what they need from here, whichever file it is in.
 """
 
 from poussetaches.schema.batch import MOST_PUSHES, MOST_SCHEDULES, parse_batch
+from poussetaches.schema.body import LONGEST_KEY, MOST_RETRIES, PushBody
+from poussetaches.schema.expected import FIRST_STATUS, LAST_STATUS
 from poussetaches.schema.json import encode
 from poussetaches.schema.push import (
-    FIRST_STATUS,
-    LAST_STATUS,
     LONGEST_DELAY,
-    LONGEST_KEY,
-    MOST_RETRIES,
-    PushBody,
     PushRequest,
+    Queues,
     parse_push,
 )
 from poussetaches.schema.report import report_json
@@ -31,6 +29,7 @@ __all__ = [
     "NANOSECONDS",
     "PushBody",
     "PushRequest",
+    "Queues",
     "TaskView",
     "encode",
     "parse_batch",

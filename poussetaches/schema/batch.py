@@ -10,7 +10,13 @@ import msgspec
 from poussetaches.errors import InvalidInput, TooLarge
 from poussetaches.model.rules import Rules
 from poussetaches.schema.json import decoded
-from poussetaches.schema.push import ID_BYTES, PushRequest, read_push
+from poussetaches.schema.push import (
+    ID_BYTES,
+    NO_QUEUES,
+    PushRequest,
+    Queues,
+    read_push,
+)
 
 #: All of them happen at one moment, for which everything else waits.
 MOST_PUSHES = 10_000
@@ -24,7 +30,12 @@ _decode_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
 
 
 def parse_batch(
-    body: bytes, rules: Rules, max_payload: int | None = None, *, lines: bool = False
+    body: bytes,
+    rules: Rules,
+    max_payload: int | None = None,
+    queues: Queues = NO_QUEUES,
+    *,
+    lines: bool = False,
 ) -> Iterator[PushRequest]:
     """What ``POST /batch`` asks for, in order: a JSON array of pushes, or (``lines``)
     one JSON object a line.
@@ -45,7 +56,7 @@ def parse_batch(
     for number, raw in enumerate(many):
         id = ids[number * width : (number + 1) * width]
         try:
-            asked = read_push(raw, "It", id, rules, max_payload)
+            asked = read_push(raw, "It", id, rules, max_payload, queues)
         except InvalidInput as error:
             raise _of_element(number, error) from None
         schedules += asked.schedule != ""

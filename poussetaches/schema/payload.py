@@ -8,13 +8,11 @@ from base64 import b64decode
 from poussetaches.errors import InvalidInput, TooLarge
 
 
-def read_payload(given: str | list[int] | None, most: int | None) -> bytes | None:
+def read_payload(given: str | list[int], most: int | None) -> bytes:
     """The bytes of a payload; ``most``: how many they may be, None: any number.
 
     Raises InvalidInput, or TooLarge.
     """
-    if given is None:
-        return None
     payload = bytes(given) if isinstance(given, list) else _from_base64(given)
     check_size(payload, most, "payload")
     return payload

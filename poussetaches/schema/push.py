@@ -3,55 +3,64 @@
 from __future__ import annotations
 
 import os
-import re
+import time
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from poussetaches.errors import InvalidInput
+from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.schedule import schedule_id
-from poussetaches.model.target import parse_target
-from poussetaches.model.task import PLAIN, Spec, Terms
-from poussetaches.schema.json import decoded
-from poussetaches.schema.payload import read_payload
+from poussetaches.model.target import is_relative, join
+from poussetaches.model.task import (
+    DEFAULT_QUEUE,
+    PLAIN,
+    Expected,
+    How,
+    Spec,
+    Special,
+    Terms,
+)
+from poussetaches.schema.body import PlainBody, PushBody, is_given, read_body
+from poussetaches.schema.expected import read_expected
+from poussetaches.schema.headers import read_headers
+from poussetaches.schema.how import (
+    FORMATS,
+    USUAL,
+    check_how,
+    compact_json,
+    read_metadata,
+)
+from poussetaches.schema.payload import check_size, read_payload
+from poussetaches.schema.special import (
+    HUNDRED_YEARS,
+    LONGEST_NAME,
+    NOTHING,
+    GrowthBody,
+    check_kind,
+    check_moments,
+    check_special,
+    in_field,
+    origin_of,
+    read_growth,
+)
+from poussetaches.schema.words import check_length, check_word, invalid
 
 #: A delay of a hundred years either way is a mistake; minutes.
-LONGEST_DELAY = 100 * 366 * 24 * 60
-
-#: More retries than that are as good as for ever (-1), and no sensible number.
-MOST_RETRIES = 1_000_000
-
-#: A status that can be waited for: any that ends an exchange.
-FIRST_STATUS, LAST_STATUS = 200, 599
+LONGEST_DELAY = int(HUNDRED_YEARS) // 60
 
 #: Of a task: 16 random bytes.
 ID_BYTES = 16
 
-#: Characters. A key is kept in memory for as long as it is known.
-LONGEST_KEY = 255
+#: How a URL begins that is surely a full one.
+_FULL = ("http://", "https://")
 
-
-class PushBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST /``. ``null`` stands for the default, as for the ancestor."""
-
-    url: str
-    #: Base64, or the values of its bytes; null: none.
-    payload: str | list[Annotated[int, msgspec.Meta(ge=0, le=255)]] | None = None
-    #: 0 is the ancestor's way to say 200.
-    expected: int | None = 200
-    schedule: str | None = ""
-    #: Minutes.
-    delay: int | None = 0
-    #: Seconds; only where ``delay`` says nothing.
-    countdown: float | None = None
-    #: How many attempts may follow the first one, -1: any number; null: the backoff's.
-    max_retries: Annotated[int, msgspec.Meta(ge=-1, le=MOST_RETRIES)] | None = None
-    #: The same key again is the same task.
-    key: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_KEY)] | None = (
-        None
-    )
+#: By name.
+Queues = Mapping[str, QueueSettings]
+NO_QUEUES: Queues = {}
 
 
 class PushRequest(NamedTuple):
@@ -67,13 +76,18 @@ class PushRequest(NamedTuple):
 
 
 def parse_push(
-    body: bytes, rules: Rules, max_payload: int | None = None
+    body: bytes,
+    rules: Rules,
+    max_payload: int | None = None,
+    queues: Queues = NO_QUEUES,
 ) -> PushRequest:
     """What ``POST /`` asks for. Raises InvalidInput naming the field and the reason.
 
-    ``max_payload``: bytes that a payload may have; None: any number.
+    ``max_payload``: bytes that a payload may have, None: any number; ``queues``: those
+    there are, for the ``base_url`` of each. Whether a queue that is not among them will
+    do is for the supervisor to say.
     """
-    return read_push(body, "The body", os.urandom(ID_BYTES).hex(), rules, max_payload)
+    return read_push(body, "The body", new_id(), rules, max_payload, queues)
 
 
 def read_push(
@@ -82,112 +96,158 @@ def read_push(
     id: str,
     rules: Rules,
     max_payload: int | None,
+    queues: Queues,
 ) -> PushRequest:
     """The same. ``subject``: what ``body`` is, for people; ``id``: of the task, if it
     does not become a schedule."""
-    given = _read(body, subject)
-    origin = _origin(given.url)
-    payload = read_payload(given.payload, max_payload)
-    spec = Spec(given.url, payload, _expected(given.expected))
-    delay = _delay(given.delay or 0, given.countdown)
+    return request_of(read_body(body, subject), id, rules, max_payload, queues)
+
+
+def request_of(
+    given: PlainBody, id: str, rules: Rules, max_payload: int | None, queues: Queues
+) -> PushRequest:
+    """The push that says ``given``. Raises InvalidInput."""
+    # Every step that most pushes can do without, they do without.
+    queue = given.queue or DEFAULT_QUEUE
+    url = given.url
+    if not url.startswith(_FULL):
+        url = full_url(url, "url", queue, queues)
+    terms = _terms(url, queue)
+    payload: bytes | None = None
+    how: How | None = None
+    special: Special | None = None
+    if given.payload is not None:
+        payload = read_payload(given.payload, max_payload)
+    expected: Expected = 200
+    if given.expected != 200:
+        expected = read_expected(given.expected)
+    delay = 0.0
+    if given.delay or given.countdown is not None:
+        delay = _delay(given.delay or 0, given.countdown)
+    if isinstance(given, PushBody):
+        if is_given(given.json):
+            payload = _json_payload(given, max_payload)
+        how = _how(given, payload)
+        special = _special(given, queue, queues)
     schedule = given.schedule or ""
     if schedule:
-        rules.check(schedule)
-        id = schedule_id(given.url, payload, schedule)
-    terms = Terms(given.max_retries, _key(given.key, schedule), origin)
-    return PushRequest(id, spec, delay, schedule, terms)
+        id = _schedule_id(given, url, payload, rules)
+    if special is not None:
+        check_kind(special, schedule)
+    if given.max_retries is not None or given.key or special is not None:
+        terms = Terms(given.max_retries, given.key or "", terms.origin, queue, special)
+    return PushRequest(id, Spec(url, payload, expected, how), delay, schedule, terms)
+
+
+def full_url(url: str, field: str, queue: str, queues: Queues) -> str:
+    """The URL that ``field`` says, which may be relative to the ``base_url`` of a
+    ``queue``. Raises InvalidInput."""
+    if not is_relative(url):
+        return url
+    settings = queues.get(queue)
+    if settings is None or not settings.base_url:
+        raise invalid(
+            field, f"is relative, and the queue {queue[:100]} has no base_url"
+        )
+    try:
+        return join(settings.base_url, url)
+    except InvalidInput as error:
+        raise in_field(field, error) from None
 
 
 @lru_cache(maxsize=4096)
-def _origin(url: str) -> str:
-    return parse_target(url).origin_text
+def _terms(url: str, queue: str) -> Terms:
+    """Of a push that asks for nothing else."""
+    return Terms.of((None, "", origin_of(url), queue))
 
 
-# --- reading ------------------------------------------------------------------------
-
-_decoder = msgspec.json.Decoder(PushBody)
-
-
-def _read(body: bytes | msgspec.Raw, subject: str) -> PushBody:
-    """``subject``: what ``body`` is, for people."""
-    try:
-        return decoded(_decode_push, body, subject)
-    except msgspec.ValidationError as error:
-        raise _invalid_push(str(error), subject) from None
+def _json_payload(given: PushBody, most: int | None) -> bytes:
+    if given.payload is not None:
+        raise invalid("json", "cannot be together with payload, give one of them")
+    payload = compact_json(given.json, "json")
+    check_size(payload, most, "json")
+    return payload
 
 
-def _decode_push(body: bytes | msgspec.Raw) -> PushBody:
-    try:
-        return _decoder.decode(body)
-    except msgspec.ValidationError:
-        return msgspec.convert(_with_folded_keys(msgspec.json.decode(body)), PushBody)
+def _how(given: PushBody, payload: bytes | None) -> How | None:
+    if given.format is not None:
+        check_word("format", given.format, FORMATS)
+    how = How(
+        given.method or USUAL.method,
+        read_headers(given.headers),
+        given.format == "raw",
+        is_given(given.json),
+        read_metadata(given.metadata) if is_given(given.metadata) else "",
+    )
+    if how == USUAL:
+        return None
+    check_how(how, payload)
+    return how
 
 
-def _with_folded_keys(given: Any) -> Any:
-    """Our names in lower case: the ancestor reads ``URL`` as ``url``."""
-    if not isinstance(given, dict):
-        return given
-    known = PushBody.__struct_fields__
-    return {k.lower() if k.lower() in known else k: v for k, v in given.items()}
+def _special(given: PushBody, queue: str, queues: Queues) -> Special | None:
+    if given.eta is not None and (given.delay or given.countdown is not None):
+        other = "delay" if given.delay else "countdown"
+        raise invalid("eta", f"cannot be together with {other}, give one of them")
+    backoff = given.backoff
+    if backoff == []:
+        raise invalid("backoff", "has no wait in it")
+    for field in ("group", "name"):
+        if getattr(given, field) is not None:
+            check_length(field, getattr(given, field), LONGEST_NAME)
+    special = Special(
+        given.eta,
+        given.expires,
+        given.timeout,
+        tuple(backoff) if isinstance(backoff, list) else (),
+        read_growth(backoff) if isinstance(backoff, GrowthBody) else None,
+        given.group or "",
+        _callback(given.roll_back, "roll_back", queue, queues),
+        _callback(given.on_success, "on_success", queue, queues),
+        given.name or "",
+        given.timezone or "",
+        NOTHING.missed if given.missed is None else given.missed,
+        NOTHING.overlap if given.overlap is None else given.overlap,
+    )
+    if special == NOTHING:
+        return None
+    check_special(special)
+    check_moments(special, time.time())
+    return special
 
 
-_AT_FIELD = re.compile(r" - at `\$\.(\w+)[^`]*`$")
-_NAMED_FIELD = re.compile(r"field `([^`]*)`")
+def _callback(url: str | None, field: str, queue: str, queues: Queues) -> str:
+    return "" if url is None else full_url(url, field, queue, queues)
 
 
-def _invalid_push(text: str, subject: str) -> InvalidInput:
-    """msgspec's finding in our words."""
-    if found := _AT_FIELD.search(text):
-        reason = text[: found.start()]
-        return InvalidInput(f"{found[1]}: {_lower_first(reason)}", field=found[1])
-    if found := _NAMED_FIELD.search(text):
-        name = found[1][:100]
-        problem = "is missing" if "missing" in text else "is not a field of a push"
-        return InvalidInput(f"{name}: {problem}", field=name)
-    if text.startswith("Expected `object`"):
-        return InvalidInput(f"{subject} must be a JSON object.")
-    return InvalidInput(f"{subject} cannot be read: {_lower_first(text)}.")
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
-
-
-def _expected(given: int | None) -> int:
-    expected = given or 200
-    if not FIRST_STATUS <= expected <= LAST_STATUS:
-        raise InvalidInput(
-            f"expected: {expected} is no status from {FIRST_STATUS} to {LAST_STATUS}",
-            field="expected",
+def _schedule_id(
+    given: PlainBody, url: str, payload: bytes | None, rules: Rules
+) -> str:
+    if given.key:
+        raise invalid(
+            "key", "a schedule needs none, pushing the same one again changes nothing"
         )
-    return expected
-
-
-def _key(given: str | None, schedule: str) -> str:
-    if given and schedule:
-        raise InvalidInput(
-            "key: a schedule needs none, pushing the same one again changes nothing",
-            field="key",
-        )
-    return given or ""
+    name = zone = ""
+    if isinstance(given, PushBody):
+        name, zone = given.name or "", given.timezone or ""
+    text = given.schedule or ""
+    rules.check(text, zone)
+    return schedule_id(url, payload, text, name=name, timezone=zone)
 
 
 def _delay(minutes: int, seconds: float | None) -> float:
     """Seconds, whichever field they were given in."""
     if seconds is None:
         if abs(minutes) > LONGEST_DELAY:
-            raise InvalidInput(
-                f"delay: {minutes} minutes is more than a hundred years", field="delay"
-            )
+            raise invalid("delay", f"{minutes} minutes is more than a hundred years")
         return minutes * 60.0
     if minutes:
-        raise InvalidInput(
-            "countdown: cannot be together with delay, give one of them",
-            field="countdown",
-        )
-    if abs(seconds) > LONGEST_DELAY * 60:
-        raise InvalidInput(
-            f"countdown: {seconds:g} seconds is more than a hundred years",
-            field="countdown",
-        )
+        raise invalid("countdown", "cannot be together with delay, give one of them")
+    if abs(seconds) > HUNDRED_YEARS:
+        raise invalid("countdown", f"{seconds:g} seconds is more than a hundred years")
     return seconds
+
+
+def new_id() -> str:
+    """The id of a task that nobody has yet."""
+    return os.urandom(ID_BYTES).hex()

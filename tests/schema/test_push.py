@@ -113,7 +113,7 @@ def test_a_schedule_is_named_by_its_content() -> None:
         ({"url": URL, "expected": True}, "expected"),
         ({"url": URL, "delay": "1"}, "delay"),
         ({"url": URL, "delay": 10**12}, "delay"),
-        (b'{"url": "http://a/", "delay": 1e999}', None),
+        (b'{"url": "http://a/", "delay": 1e999}', "delay"),
         ({"url": URL, "schedule": "* * * *"}, "schedule"),
         ({"url": URL, "schedule": "nonsense"}, "schedule"),
         ({"url": URL, "schedule": "0 0 31 2 *"}, "schedule"),

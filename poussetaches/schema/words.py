@@ -1,0 +1,34 @@
+"""What is wrong with a field, in the same words whichever field it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from poussetaches.errors import InvalidInput
+
+
+def invalid(field: str, reason: str) -> InvalidInput:
+    """The error that says what is wrong with ``field``."""
+    return InvalidInput(f"{field}: {reason}", field=field)
+
+
+def check_length(field: str, text: str, most: int) -> None:
+    """Raise InvalidInput for a text of no characters, or more than ``most``."""
+    if not 1 <= len(text) <= most:
+        raise invalid(field, f"must have 1 to {most} characters, not {len(text)}")
+
+
+def check_number(
+    field: str, number: float, least: float, most: float, unit: str
+) -> None:
+    """Raise InvalidInput for what is not from ``least`` to ``most``, or no number."""
+    if not least <= number <= most:
+        raise invalid(
+            field, f"must be from {least:,g} to {most:,g} {unit}, not {number:g}"
+        )
+
+
+def check_word(field: str, word: str, words: Collection[str]) -> None:
+    """Raise InvalidInput for a word that is none of ``words``."""
+    if word not in words:
+        raise invalid(field, f"must be one of {', '.join(words)}, not {word[:50]!r}")
