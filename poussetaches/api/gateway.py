@@ -9,8 +9,9 @@ from gevent.lock import BoundedSemaphore
 
 from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import seal, unseal
+from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Submission
+from poussetaches.model.task import Submission, Terms
 from poussetaches.schema import PushRequest, TaskView
 
 #: Pages of lists that are under way at the same time.
@@ -28,6 +29,8 @@ class Gateway:
         self.rules = rules
         #: Bytes that the payload of a task may have, for the same.
         self.max_payload = max_payload
+        #: The queues there are, by name: a push may say less where one says the rest.
+        self.queues: dict[str, QueueSettings] = {}
 
     def push(self, requests: Sequence[PushRequest]) -> list[str]:
         """Submit tasks, all or none; returns their ids, in order, when on disk.
@@ -58,7 +61,7 @@ class Gateway:
         """Tasks of a list, how many it has in all, and where the next page begins."""
         with self._pages:
             page = self._channel.call("page", which=which, limit=limit, cursor=cursor)
-        views = [TaskView(id, unseal(spec), *rest) for id, spec, *rest in page["tasks"]]
+        views = [_view(fields) for fields in page["tasks"]]
         return views, page["total"], page["cursor"]
 
     def pause(self) -> None:
@@ -72,3 +75,9 @@ class Gateway:
     def unschedule(self) -> None:
         """Drop every schedule."""
         self._channel.call("unschedule")
+
+
+def _view(fields: Sequence[Any]) -> TaskView:
+    """A task as it came over the channel."""
+    id, spec, *rest, terms = fields
+    return TaskView._make((id, unseal(spec), *rest, Terms.of(terms)))

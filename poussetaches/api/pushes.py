@@ -29,7 +29,9 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, str, DirectView]]:
     """Method, path and view of everything this surface has."""
 
     def push(environ: WSGIEnvironment) -> Plain:
-        asked = parse_push(_body(environ), gateway.rules, gateway.max_payload)
+        asked = parse_push(
+            body_of(environ), gateway.rules, gateway.max_payload, gateway.queues
+        )
         (id,) = gateway.push([asked])
         # The name as Go spells it on the wire.
         headers = [("Content-Type", "text/plain"), ("Poussetaches-Task-Id", id)]
@@ -39,9 +41,10 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, str, DirectView]]:
         media_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
         asked: list[PushRequest] = []
         for one in parse_batch(
-            _body(environ),
+            body_of(environ),
             gateway.rules,
             gateway.max_payload,
+            gateway.queues,
             lines=media_type in LINES,
         ):
             asked.append(one)
@@ -55,7 +58,7 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, str, DirectView]]:
     yield "POST", "/batch", push_batch
 
 
-def _body(environ: WSGIEnvironment) -> bytes:
+def body_of(environ: WSGIEnvironment) -> bytes:
     """The body of this request, kept by nobody else: what is made of it may have to
     wait, and memory would hold both."""
     # The server has read it and knows its length.

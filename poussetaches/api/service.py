@@ -17,9 +17,10 @@ from poussetaches.api.health import Health
 from poussetaches.api.request import Limits
 from poussetaches.api.server import Server
 from poussetaches.channel.client import Channel
-from poussetaches.channel.messages import Message, Pulse, Stop
+from poussetaches.channel.messages import Message, Pulse, Queues, Stop
 from poussetaches.config import Config
 from poussetaches.errors import ChannelError
+from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 
 #: How long requests that were begun may take to end at a stop, seconds.
@@ -66,6 +67,9 @@ def begin(
     def handle(message: Message) -> None:
         if isinstance(message, Pulse):
             health.hear(message, time.monotonic())
+        elif isinstance(message, Queues):
+            told = message.queues.items()
+            gateway.queues = {name: QueueSettings.from_wire(one) for name, one in told}
         elif isinstance(message, Stop):
             # The replies to what is under way come through the caller of this function.
             gevent.spawn(leave)

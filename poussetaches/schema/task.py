@@ -1,12 +1,15 @@
-"""What is shown of a task: the first ancestor's words, in its order."""
+"""What is shown of a task: the first ancestor's words in its order, then ours."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from poussetaches.model.task import Spec
+from poussetaches.model.task import PLAIN, Spec, Terms
+from poussetaches.schema.how import how_json
 from poussetaches.schema.json import readable
 from poussetaches.schema.payload import base64
+from poussetaches.schema.report import report_json
+from poussetaches.schema.special import special_json
 
 NANOSECONDS = 1_000_000_000
 
@@ -26,15 +29,17 @@ class TaskView(NamedTuple):
     error: bytes | None
     error_status: int
     state: str
+    terms: Terms = PLAIN
 
 
 def task_json(task: TaskView) -> dict[str, Any]:
-    """A task as the first ancestor lists it, field by field in its order."""
-    spec = task.spec
-    return {
+    """A task as the first ancestor lists it, field by field in its order; then its
+    queue, its state, and what else was asked for, in the words of a push."""
+    spec, terms = task.spec, task.terms
+    shown: dict[str, Any] = {
         "id": task.id,
         "url": spec.url,
-        "payload": base64(spec.payload),
+        "payload": base64(_payload(spec)),
         "expected": spec.expected,
         "schedule": task.schedule,
         "next_scheduled_run": _nanoseconds(task.slot),
@@ -43,7 +48,21 @@ def task_json(task: TaskView) -> dict[str, Any]:
         "last_run": _nanoseconds(task.last_run_at),
         "last_error_body": base64(_text(task.error)),
         "last_error_status_code": task.error_status,
+        "queue": terms.queue,
+        "state": task.state,
     }
+    if terms.max_retries is not None:
+        shown["max_retries"] = terms.max_retries
+    if terms.key:
+        shown["key"] = terms.key
+    return {**shown, **how_json(spec), **special_json(terms.special)}
+
+
+def _payload(spec: Spec) -> bytes | None:
+    """What is delivered as one."""
+    if spec.how is not None and spec.how.report is not None:
+        return report_json(spec.how.report)
+    return spec.payload
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -224,6 +224,7 @@ class Handlers:
             task.error,
             task.error_status,
             task.state.value,
+            task.terms,
         )
 
 

@@ -25,6 +25,7 @@ from poussetaches.errors import (
     StoreFull,
     TooLarge,
 )
+from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import Spec
 from poussetaches.schema import PushRequest, TaskView
@@ -39,6 +40,7 @@ class Gateway:
     def __init__(self) -> None:
         self.rules = Rules("UTC")
         self.max_payload = 1000
+        self.queues: dict[str, QueueSettings] = {}
         self.asked: list[tuple[Any, ...]] = []
         self.error: PousseTachesError | None = None
         self.tasks: list[TaskView] = []

@@ -149,6 +149,8 @@ KEYS = [
     "last_run",
     "last_error_body",
     "last_error_status_code",
+    "queue",
+    "state",
 ]
 
 
@@ -302,6 +304,8 @@ def test_a_new_task_is_listed_as_the_ancestor_does() -> None:
         0,
         None,
         0,
+        "default",
+        "waiting",
     ]
 
 
