@@ -2,7 +2,9 @@
 worker process only.
 
 The connection goes to the very address that was checked, so that no second answer of a
-resolver, and no spelling of an address, leads anywhere else.
+resolver, and no spelling of an address, leads anywhere else. A kept connection needs no
+second look: it is taken again for the same scheme, host and port only, and what those
+may be connected to is the same as long as the worker lives.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ class Guard:
     ) -> None:
         self._allowed = allowed
         own_host, self._own_port = own
-        self._own = ipaddress.ip_address(own_host)
+        #: None: every address of this machine, as far as it can be found out.
+        self._own = None if _is_any(own_host) else destination(own_host)
         self._resolve = resolve
 
     def __call__(self, host: str, port: int) -> Sequence[Address]:
@@ -67,9 +70,15 @@ class Guard:
         return ""
 
     def _is_own(self, ip: IP) -> bool:
-        if self._own.is_unspecified:
+        if self._own is None:
             return ip.is_loopback or _is_of_this_machine(ip)
         return ip == self._own
+
+
+def _is_any(host: str) -> bool:
+    ip = ipaddress.ip_address(host)
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return ip.is_unspecified or (mapped is not None and mapped.is_unspecified)
 
 
 def _is_of_this_machine(ip: IP) -> bool:

@@ -138,6 +138,10 @@ def test_a_metadata_address_is_refused_without_a_resolver() -> None:
         ("0.0.0.0", "[::ffff:127.0.0.1]"),
         ("::", "127.0.0.1"),
         ("::", "[::1]"),
+        # IPv4 in IPv6 writing is where the service may listen, too.
+        ("::ffff:127.0.0.1", "127.0.0.1"),
+        ("::ffff:0.0.0.0", "127.5.5.5"),
+        ("64:ff9b::7f00:1", "127.1"),
     ],
 )
 def test_the_service_does_not_push_to_itself(
@@ -208,6 +212,29 @@ def test_one_look_at_the_resolver_is_all_there_is() -> None:
             assert push(transport, target.url(host="once.example")).status == 200
         assert len(target.peers) == 1
         transport.close()
+
+
+def test_a_kept_connection_is_for_the_host_that_was_checked_only() -> None:
+    """Two names at one address, of which one may be anywhere: the other is looked at
+    for itself, though there is a connection to where it leads."""
+    with ScriptedTarget(answering()) as target:
+        answers = [[at("127.0.0.1", target.port)]] * 3
+        transport = guarded("named.example", answers=answers)
+        for _ in range(2):
+            assert push(transport, target.url(host="named.example")).status == 200
+        error = failure(transport, target.url(host="other.example"))
+        assert error.kind == "refused"
+        assert push(transport, target.url(host="named.example")).status == 200
+        assert len(target.peers) == 1
+        transport.close()
+    assert len(target.requests) == 3
+
+
+def test_a_service_on_one_link_is_found_without_the_name_of_the_link() -> None:
+    here = ("fe80::1%eth0", 7991)
+    guard = Guard(AllowList(), here, resolve=lambda h, p: [at("fe80::1%eth0", p)])
+    with pytest.raises(TargetRefused, match="is this service itself"):
+        guard("link.example", 7991)
 
 
 @pytest.mark.parametrize("first", [True, False])
