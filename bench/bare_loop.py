@@ -18,13 +18,14 @@ import gevent  # noqa: E402
 from bench.backlog import PAYLOAD_SIZE  # noqa: E402
 from poussetaches import __version__  # noqa: E402
 from poussetaches.model.target import parse_target  # noqa: E402
-from poussetaches.worker.delivery import envelope  # noqa: E402
+from poussetaches.worker.request import envelope  # noqa: E402
 from poussetaches.worker.transport import Transport  # noqa: E402
 
 HEADERS = (
     ("User-Agent", f"poussetaches/{__version__}"),
     ("Content-Type", "application/json"),
     ("Poussetaches-Auth-Key", ""),
+    ("Poussetaches-Queue", "default"),
     ("Poussetaches-Task-Id", "0" * 32),
     ("Poussetaches-Attempt", "1"),
 )

@@ -26,6 +26,7 @@ from poussetaches.setting import (
     DIRECTORY,
     HEADER,
     PREFIX,
+    SECRETS,
     SWITCH,
     TARGETS,
     TIMEZONE,
@@ -64,6 +65,9 @@ class Config:
     )
     auth_key: str = setting(
         "", HEADER, "Secret sent to every target in Poussetaches-Auth-Key.", secret=True
+    )
+    signing_secrets: tuple[bytes, ...] = setting(
+        "", SECRETS, "One or two secrets that sign every delivery.", secret=True
     )
     durability: str = setting(
         "always",

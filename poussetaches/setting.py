@@ -5,6 +5,7 @@ The settings themselves are the fields of ``config.Config``.
 
 from __future__ import annotations
 
+import base64
 import configparser
 import dataclasses
 import ipaddress
@@ -24,6 +25,8 @@ from poussetaches.model.caps import Caps
 PREFIX = "POUSSETACHES_"
 #: What stands for a secret wherever people can see it.
 MASK = "***"
+#: How a symmetric secret of Standard Webhooks begins, and how many bytes it may have.
+SECRET_PREFIX, SECRET_BYTES = "whsec_", range(24, 65)
 
 Number = TypeVar("Number", int, float)
 
@@ -221,6 +224,41 @@ def _parse_header(text: str) -> str:
     return text
 
 
+def _parse_secrets(text: str) -> tuple[bytes, ...]:
+    secrets = tuple(_read_secret(one) for one in re.split(r"[,\s]+", text) if one)
+    if len(secrets) > 2:
+        raise ValueError("is more than two secrets")
+    if len(set(secrets)) < len(secrets):
+        raise ValueError("is the same secret twice")
+    return secrets
+
+
+def _read_secret(text: str) -> bytes:
+    if not text.startswith(SECRET_PREFIX):
+        raise ValueError(f"has a secret that does not begin with {SECRET_PREFIX}")
+    try:
+        encoded = text.removeprefix(SECRET_PREFIX)
+        # Some that hand out secrets leave the padding away.
+        padded = encoded + "=" * (-len(encoded) % 4)
+        secret = base64.b64decode(padded, validate=True)
+    except ValueError:
+        raise ValueError(
+            f"has a secret without valid base64 after {SECRET_PREFIX}"
+        ) from None
+    if len(secret) not in SECRET_BYTES:
+        raise ValueError(
+            f"has a secret of {len(secret)} bytes; it takes {SECRET_BYTES[0]} to"
+            f" {SECRET_BYTES[-1]} random ones"
+        )
+    return secret
+
+
+def _show_secrets(secrets: tuple[bytes, ...]) -> str:
+    return " ".join(
+        SECRET_PREFIX + base64.b64encode(secret).decode() for secret in secrets
+    )
+
+
 def _parse_timezone(text: str) -> str:
     try:
         if text:
@@ -239,5 +277,7 @@ HEADER = Kind(_parse_header, str, "TEXT")
 TARGETS = Kind(AllowList.parse, str, "TARGETS")
 #: Attempts at once, for every origin and for some.
 CAPS = Kind(Caps.parse, str, "CAPS")
+#: One or two symmetric secrets of Standard Webhooks.
+SECRETS = Kind(_parse_secrets, _show_secrets, "SECRETS")
 #: A name of the IANA database, or empty for the machine's own zone.
 TIMEZONE = Kind(_parse_timezone, str, "ZONE")

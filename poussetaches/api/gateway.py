@@ -8,10 +8,10 @@ from typing import Any
 from gevent.lock import BoundedSemaphore
 
 from poussetaches.channel.client import Channel
-from poussetaches.channel.messages import seal, unseal
+from poussetaches.channel.messages import submission, unseal
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Submission, Terms
+from poussetaches.model.task import Terms
 from poussetaches.schema import PushRequest, TaskView
 
 #: Pages of lists that are under way at the same time.
@@ -38,12 +38,7 @@ class Gateway:
         Another id than that of a request is that of the task that was pushed with the
         same key before.
         """
-        return self._channel.push(
-            [
-                Submission(id, seal(spec), delay, schedule, terms)
-                for id, spec, delay, schedule, terms in requests
-            ]
-        )
+        return self._channel.push([submission(*request) for request in requests])
 
     def status(self) -> dict[str, Any]:
         """The short answer to how the service is."""

@@ -9,7 +9,11 @@ import msgspec
 
 from poussetaches.channel import frames
 from poussetaches.errors import ChannelError
-from poussetaches.model.task import DEFAULT_QUEUE, Spec, Submission
+from poussetaches.model.task import DEFAULT_QUEUE, Spec, Submission, Terms
+
+#: What a target may ask for: seconds until it is asked again, and tasks in an answer.
+SHORTEST_SNOOZE, LONGEST_SNOOZE = 1.0, 30 * 86_400.0
+MOST_FOLLOW_UPS = 1000
 
 
 class Said(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -180,6 +184,13 @@ class MessageReader:
 def seal(spec: Spec) -> bytes:
     """A Spec as the supervisor keeps it: closed."""
     return _pack(spec)
+
+
+def submission(
+    id: str, spec: Spec, delay: float, schedule: str, terms: Terms
+) -> Submission:
+    """A push that was found valid, as the supervisor takes it: its Spec is sealed."""
+    return Submission(id, _pack(spec), delay, schedule, terms)
 
 
 def unseal(sealed: bytes) -> Spec:

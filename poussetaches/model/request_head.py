@@ -33,10 +33,17 @@ RESERVED_FIELDS = frozenset(
     }
 )
 
+#: How the names (lower case) of what a delivery says of itself begin. Nobody else may
+#: set them: an application has to be able to trust them.
+OURS = ("poussetaches-", "webhook-")
+
 Headers = Sequence[tuple[str, str]]
 
+#: Methods whose requests carry no body.
+BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
+_AUTHORIZATION = re.compile(rb"^authorization:", re.IGNORECASE | re.MULTILINE)
 #: Deleted from a block of header lines, these leave exactly its line ends.
 _LINE = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 
@@ -77,8 +84,11 @@ def _check_names(names: tuple[str, ...]) -> None:
             )
 
 
-def encode_head(method: str, target: Target, headers: Headers, length: int) -> bytes:
+def encode_head(
+    method: str, target: Target, headers: Headers, length: int, fixed: bytes = b""
+) -> bytes:
     """Request line and headers for a body of *length* bytes, with the empty line.
+    *fixed*: more headers, as ``encode_headers`` has made them before.
 
     A header given by the caller wins over the target's own ``Authorization``. Raises
     :class:`InvalidInput` for a method or header that cannot be sent.
@@ -90,8 +100,7 @@ def encode_head(method: str, target: Target, headers: Headers, length: int) -> b
     head = f"{method} {target.path} HTTP/1.1\r\nHost: {target.host_header}\r\n"
     if length or method in _METHODS_WITH_BODY:
         head += f"Content-Length: {length}\r\n"
-    if target.authorization is not None and not any(
-        name.lower() == "authorization" for name, _ in headers
-    ):
+    lines = fixed + encode_headers(headers) if headers else fixed
+    if target.authorization is not None and not _AUTHORIZATION.search(lines):
         head += f"Authorization: {target.authorization}\r\n"
-    return b"%b%b\r\n" % (head.encode("ascii"), encode_headers(headers))
+    return b"%b%b\r\n" % (head.encode("ascii"), lines)

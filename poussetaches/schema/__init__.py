@@ -8,6 +8,7 @@ others take what they need from here, whichever file it is in.
 from poussetaches.schema.batch import MOST_PUSHES, MOST_SCHEDULES, parse_batch
 from poussetaches.schema.body import LONGEST_KEY, MOST_RETRIES, PushBody
 from poussetaches.schema.expected import FIRST_STATUS, LAST_STATUS
+from poussetaches.schema.follow_ups import parse_follow_ups
 from poussetaches.schema.json import encode
 from poussetaches.schema.push import (
     LONGEST_DELAY,
@@ -33,6 +34,7 @@ __all__ = [
     "TaskView",
     "encode",
     "parse_batch",
+    "parse_follow_ups",
     "parse_push",
     "report_json",
     "task_json",

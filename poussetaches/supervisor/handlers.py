@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from poussetaches.channel.messages import (
+    LONGEST_SNOOZE,
+    MOST_FOLLOW_UPS,
+    SHORTEST_SNOOZE,
     Call,
     CannotStart,
     Ended,
@@ -139,8 +142,12 @@ class Handlers:
             or not 0.0 <= message.duration < math.inf
             or not 0.0 <= message.retry_after <= LONGEST_DELAY
             or len(message.error) > self._longest_error
+            or (message.unreached and message.status != NO_ANSWER)
+            or not _is_snooze(message)
+            or len(message.follow_ups) > (MOST_FOLLOW_UPS if message.ok else 0)
         ):
             raise ChannelError(f"no attempt ends like this: {message!r:.100}")
+        self._check_submissions(message.follow_ups)
         self._dispatch.ended(child, message)
 
     # --- api --------------------------------------------------------------------------
@@ -226,6 +233,14 @@ class Handlers:
             task.state.value,
             task.terms,
         )
+
+
+def _is_snooze(message: Ended) -> bool:
+    """Whether it asks for no snooze, or for one that there is."""
+    if message.snooze is None:
+        return True
+    ends = message.ok or message.final
+    return not ends and SHORTEST_SNOOZE <= message.snooze <= LONGEST_SNOOZE
 
 
 def _position(cursor: str) -> Position:

@@ -48,6 +48,11 @@ class TransportError(PousseTachesError):
         self.kind = kind
 
 
+class Expired(BaseException):
+    """Thrown into a request whose time is up. What gevent.Timeout is, at a third of its
+    cost; no ``except Exception`` on the way may stop it."""
+
+
 class Connection:
     """A connected socket that never blocks, and what is needed to wait for it."""
 

@@ -1,46 +1,66 @@
 """The delivery: one attempt at one task, from the lease to what it brought.
 
-Runs in the worker. The request is the first ancestor's (``{"payload": base64 or null,
-"tries": n, "req_id": hex}`` and ``Poussetaches-Auth-Key``) and tells a little more.
+Runs in the worker. What is sent stands in ``request.py``; what a target may ask for
+with its answer in ``steering.py``, ``retry_after.py`` and ``follow_ups.py``.
 """
 
 from __future__ import annotations
 
-import binascii
 import logging
 import os
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 
-import poussetaches
 from poussetaches.channel.messages import Ended, Lease, unseal
 from poussetaches.errors import InvalidInput, PousseTachesError
 from poussetaches.log import fields
+from poussetaches.model.expected import is_expected
+from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.target import parse_target
 from poussetaches.model.task import NO_ANSWER
+from poussetaches.worker.connections import TransportError
+from poussetaches.worker.follow_ups import FollowUps
 from poussetaches.worker.guard import TargetRefused
+from poussetaches.worker.request import RequestMaker
 from poussetaches.worker.retry_after import retry_after
-from poussetaches.worker.transport import Transport
+from poussetaches.worker.signing import Signer
+from poussetaches.worker.steering import NOTHING, Steering, steering
+from poussetaches.worker.transport import Answer, Transport
 
 log = logging.getLogger(__name__)
 
 #: The words of an error that is not an answer are cut here, bytes.
 LONGEST_REASON = 400
+#: Of a header that makes no sense, characters in the log.
+LONGEST_SHOWN = 100
 
 _target = lru_cache(maxsize=4096)(parse_target)
 
 
 class Delivery:
-    """``auth_key``: sent with every request; ``timeout``: seconds for one attempt."""
+    """``signer``: None, nothing is signed; ``max_response``: bytes of an answer that
+    are kept of a failure."""
 
-    def __init__(self, transport: Transport, *, auth_key: str, timeout: float) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        requests: RequestMaker,
+        follow_ups: FollowUps,
+        signer: Signer | None,
+        *,
+        max_response: int,
+    ) -> None:
         self._transport = transport
-        self._timeout = timeout
-        self._headers = (
-            ("User-Agent", f"poussetaches/{poussetaches.__version__}"),
-            ("Content-Type", "application/json"),
-            ("Poussetaches-Auth-Key", auth_key),
-        )
+        self._requests = requests
+        self._follow_ups = follow_ups
+        self._signer = signer
+        self._max_response = max_response
+
+    def learn(self, queues: Mapping[str, QueueSettings]) -> None:
+        """Take these for the queues there are, from the next attempt on."""
+        self._requests.learn(queues)
+        self._follow_ups.learn(queues)
 
     def attempt(self, lease: Lease) -> Ended:
         """Make the attempt. Whatever goes wrong with it is in what is returned."""
@@ -51,6 +71,10 @@ class Delivery:
             # The URL and the settings will be the same at the next attempt.
             ended = _no_answer(lease, failure.message)
             ended.final = True
+        except TransportError as failure:
+            ended = _no_answer(lease, failure.message)
+            # A name that is not found says nothing about who would answer to it.
+            ended.unreached = failure.kind == "connect"
         except PousseTachesError as failure:
             ended = _no_answer(lease, failure.message)
         except Exception as failure:
@@ -62,34 +86,56 @@ class Delivery:
 
     def _exchange(self, lease: Lease) -> Ended:
         spec = unseal(lease.spec)
-        headers = (
-            *self._headers,
-            ("Poussetaches-Task-Id", lease.id),
-            ("Poussetaches-Attempt", str(lease.attempt)),
-        )
-        body = envelope(spec.payload, lease.attempt, os.urandom(6).hex())
+        request = self._requests.make(lease, spec, os.urandom(6).hex())
+        method, fixed, headers, body = request
+        if self._signer is not None:
+            headers = (*headers, *self._signer.headers(lease, body, time.time()))
         answer = self._transport.request(
-            _target(spec.url), "POST", headers, body, timeout=self._timeout
+            _target(spec.url), method, headers, body, timeout=lease.timeout, fixed=fixed
         )
-        if answer.status == spec.expected:
-            return Ended(lease.lease, True, answer.status, b"")
-        pause = retry_after(answer.headers, time.time())
-        return Ended(lease.lease, False, answer.status, answer.body, retry_after=pause)
+        asked = steering(answer.headers)
+        if asked is not NOTHING and (ended := self._steered(lease, answer, asked)):
+            return ended
+        if not is_expected(answer.status, spec.expected):
+            ended = self._failed(lease, answer)
+            ended.retry_after = retry_after(answer.headers, time.time())
+            return ended
+        ended = Ended(lease.lease, True, answer.status, b"")
+        if asked.tasks and method != "HEAD":
+            try:
+                ended.follow_ups = self._follow_ups.read(answer)
+            except InvalidInput as error:
+                # The task is not done before its follow-ups are pushed.
+                reason = _words(error.message)
+                return Ended(lease.lease, False, answer.status, reason)
+        return ended
 
+    def _steered(self, lease: Lease, answer: Answer, asked: Steering) -> Ended | None:
+        """The end that the target asks for, whatever the status; None: none."""
+        if asked.unclear:
+            log.warning(
+                "the target asked for an outcome that there is not",
+                extra=fields(task=lease.id, outcome=asked.unclear[:LONGEST_SHOWN]),
+            )
+        if asked.dead:
+            ended = self._failed(lease, answer)
+            ended.error = ended.error or b"the target asked for no further attempt"
+            ended.final = True
+            return ended
+        if asked.snooze is not None:
+            ended = self._failed(lease, answer)
+            ended.snooze = asked.snooze
+            return ended
+        return None
 
-def envelope(payload: bytes | None, attempt: int, request_id: str) -> bytes:
-    """The body of a delivery, field by field in the first ancestor's order."""
-    if payload is None:
-        encoded = b"null"
-    else:
-        encoded = b'"%b"' % binascii.b2a_base64(payload, newline=False)
-    return b'{"payload":%b,"tries":%d,"req_id":"%b"}' % (
-        encoded,
-        attempt,
-        request_id.encode(),
-    )
+    def _failed(self, lease: Lease, answer: Answer) -> Ended:
+        error = answer.body[: self._max_response]
+        return Ended(lease.lease, False, answer.status, error)
 
 
 def _no_answer(lease: Lease, sentence: str) -> Ended:
-    reason = sentence.encode("utf-8", "replace")[:LONGEST_REASON]
-    return Ended(lease.lease, False, NO_ANSWER, reason)
+    return Ended(lease.lease, False, NO_ANSWER, _words(sentence))
+
+
+def _words(sentence: str) -> bytes:
+    return sentence.encode("utf-8", "replace")[:LONGEST_REASON]

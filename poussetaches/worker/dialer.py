@@ -17,7 +17,7 @@ from gevent import socket as gsocket
 from gevent import ssl as gssl
 
 from poussetaches.model.target import Target
-from poussetaches.worker.connections import Connection, TransportError
+from poussetaches.worker.connections import Connection, Expired, TransportError
 
 #: Address family, and the socket address of that family.
 Address = tuple[int, tuple[Any, ...]]
@@ -61,7 +61,7 @@ class Dialer:
 
     def dial(self, target: Target, timeout: float) -> Connection:
         """A new connection to *target*. The caller ends it after *timeout* seconds,
-        which are shared among the addresses here.
+        which are shared among the addresses here, by throwing Expired.
 
         Raises :class:`TransportError` of kind ``dns``, ``connect`` or ``tls``. However
         it is left, no socket stays open but the returned one.
@@ -76,6 +76,11 @@ class Dialer:
             except OSError as error:
                 failures.append(_why_not_connected(address, error, share))
                 continue
+            except Expired:
+                # A short timeout of the request, not the long one of connecting: the
+                # target has seen nothing all the same.
+                failures.append(_no_connection_within(address, timeout))
+                break
             if isinstance(sock, gssl.SSLSocket):
                 _shake_hands(sock, target)
             return Connection(sock, target.origin)
@@ -149,14 +154,21 @@ def _shake_hands(sock: gssl.SSLSocket, target: Target) -> None:
 
 
 def _why_not_connected(address: tuple[Any, ...], error: OSError, share: float) -> str:
-    host, port = address[:2]
-    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if error.errno == errno.ECONNREFUSED:
-        return f"connection refused by {name}"
+        return f"connection refused by {_shown(address)}"
     if isinstance(error, TimeoutError):
-        return f"no connection to {name} within {share:g} s"
+        return _no_connection_within(address, share)
     reason = os.strerror(error.errno) if error.errno else str(error)
-    return f"no connection to {name}: {reason}"
+    return f"no connection to {_shown(address)}: {reason}"
+
+
+def _no_connection_within(address: tuple[Any, ...], seconds: float) -> str:
+    return f"no connection to {_shown(address)} within {seconds:g} s"
+
+
+def _shown(address: tuple[Any, ...]) -> str:
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _tls_error(target: Target, error: OSError) -> TransportError:

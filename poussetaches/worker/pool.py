@@ -8,11 +8,16 @@ import gevent
 from gevent.queue import SimpleQueue
 
 from poussetaches.channel.client import Channel
-from poussetaches.channel.messages import Ended, Lease, Message, Stop
+from poussetaches.channel.messages import Ended, Lease, Message, Queues, Stop
 from poussetaches.config import Config
 from poussetaches.errors import ChannelError
+from poussetaches.model.queue_settings import QueueSettings
+from poussetaches.model.rules import Rules
 from poussetaches.worker.delivery import Delivery
+from poussetaches.worker.follow_ups import FollowUps
 from poussetaches.worker.guard import Guard
+from poussetaches.worker.request import RequestMaker
+from poussetaches.worker.signing import Signer
 from poussetaches.worker.transport import Transport
 
 
@@ -46,14 +51,15 @@ def begin(
     config: Config, channel: Channel, fds: Sequence[int]
 ) -> Callable[[Message], None]:
     """Start the pool, tell the supervisor, and return who takes its messages."""
-    guard = Guard(config.allowed_targets, config.bind)
-    transport = Transport(max_response=config.max_response, resolve=guard)
-    delivery = Delivery(transport, auth_key=config.auth_key, timeout=config.timeout)
+    delivery = _delivery(config)
     pool = Pool(delivery, channel.send)
 
     def handle(message: Message) -> None:
         if isinstance(message, Lease):
             pool.begin(message)
+        elif isinstance(message, Queues):
+            named = message.queues.items()
+            delivery.learn({k: QueueSettings.from_wire(wire) for k, wire in named})
         elif isinstance(message, Stop):
             channel.hang_up()
         else:
@@ -61,3 +67,20 @@ def begin(
 
     channel.ready(config.slots, silence=config.heartbeat_timeout)
     return handle
+
+
+def _delivery(config: Config) -> Delivery:
+    transport = Transport(
+        max_response=config.max_response,
+        max_tasks=config.max_body,
+        resolve=Guard(config.allowed_targets, config.bind),
+    )
+    rules = Rules(config.schedule_timezone)
+    secrets = config.signing_secrets
+    return Delivery(
+        transport,
+        RequestMaker(config.auth_key),
+        FollowUps(rules, max_payload=config.max_payload),
+        Signer(secrets) if secrets else None,
+        max_response=config.max_response,
+    )

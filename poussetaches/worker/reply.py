@@ -12,6 +12,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from poussetaches.model.target import Target
 from poussetaches.worker.connections import TransportError
+from poussetaches.worker.steering import steering
 
 #: Bytes in a row without any of a body among them: status line and headers, with those
 #: of interim answers; trailers; chunk extensions.
@@ -53,6 +54,7 @@ class Reply:
         "_headers",
         "_interim",
         "_max_body",
+        "_max_tasks",
         "_parser",
         "_received",
         "_since_body",
@@ -64,14 +66,17 @@ class Reply:
         "target",
     )
 
-    def __init__(self, target: Target, max_body: int, *, has_body: bool) -> None:
+    def __init__(
+        self, target: Target, max_body: int, max_tasks: int, *, has_body: bool
+    ) -> None:
         self.target = target
         #: The answer is complete, or as much of it as is wanted.
         self.finished = False
         #: The connection can carry another exchange.
         self.keep_alive = False
-        #: Bytes of a body to keep.
+        #: Bytes of a body to keep; of one that has tasks in it, where that is more.
         self._max_body = max_body
+        self._max_tasks = max_tasks
         #: False for the answer to a HEAD, which has none whatever its headers say.
         self._has_body = has_body
         self._parser = HttpResponseParser(self)
@@ -100,7 +105,7 @@ class Reply:
                 raise self._refusal(self._stopped_by or str(error)) from error
             self.keep_alive = False
         self._received += len(data)
-        if len(self._body) > self._max_body:
+        if len(self._body) > self._max_body and not self._may_have_more():
             del self._body[self._max_body :]
             self._truncated = self.finished = True
         elif not self.finished:
@@ -132,8 +137,20 @@ class Reply:
         self._since_body = 0 if grown else self._since_body + length
         if self._since_body > MAX_HEAD:
             raise self._refusal(f"more than {MAX_HEAD} bytes of headers")
-        if self._received > MAX_HEAD + _MAX_FRAMING * self._max_body:
+        if (
+            self._received > MAX_HEAD + _MAX_FRAMING * self._max_body
+            and not self._may_have_more()
+        ):
             self._truncated = self.finished = True
+
+    def _may_have_more(self) -> bool:
+        """Whether what is too much for most answers is not too much for this one: of
+        tasks, all are wanted. Asked only then, so that the others need not be looked
+        at."""
+        if self._max_body >= self._max_tasks or not steering(self._headers).tasks:
+            return False
+        self._max_body = self._max_tasks
+        return len(self._body) <= self._max_body
 
     def _ends_with_connection(self) -> bool:
         for name, value in self._headers:

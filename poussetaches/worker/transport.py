@@ -8,7 +8,8 @@ What a delivery relies on:
   if a kept connection took none of its bytes.
 - Nothing is followed, inflated, or read from the environment: a redirect is an answer,
   a compressed body stays compressed, there are no proxies and no ``.netrc``.
-- What a target can make us hold is bounded: by ``max_response``, and in ``reply.py``.
+- What a target can make us hold is bounded: by ``max_response``, by ``max_tasks`` if it
+  answers with follow-up tasks, and in ``reply.py``.
 - However it ends, by deadline, by kill or by error, its connection is closed or pooled.
 """
 
@@ -19,7 +20,12 @@ from gevent.ssl import SSLContext, SSLError
 
 from poussetaches.model.request_head import Headers, encode_head
 from poussetaches.model.target import Target
-from poussetaches.worker.connections import Connection, IdlePool, TransportError
+from poussetaches.worker.connections import (
+    Connection,
+    Expired,
+    IdlePool,
+    TransportError,
+)
 from poussetaches.worker.dialer import Dialer, Resolve, resolve
 from poussetaches.worker.reply import Answer, Reply
 
@@ -30,11 +36,8 @@ __all__ = ["Answer", "Transport", "TransportError"]
 _RECEIVE = 65536
 #: Bytes of the body that leave together with the head.
 _JOINED = 65536
-
-
-class _Expired(BaseException):
-    """Thrown into a request whose time is up. What gevent.Timeout is, at a third of its
-    cost; no ``except Exception`` on the way may stop it."""
+#: Instead of a number of bytes: the connection was broken before it took the first one.
+_NOT_TAKEN = -1
 
 
 class Transport:
@@ -44,18 +47,21 @@ class Transport:
         self,
         *,
         max_response: int,
+        max_tasks: int = 0,
         idle_timeout: float = 10.0,
         connect_timeout: float = 10.0,
         max_idle: int = 256,
         resolve: Resolve = resolve,
         ssl_context: SSLContext | None = None,
     ) -> None:
-        """*max_response* is in bytes, the timeouts in seconds (*connect_timeout* for
-        each address of a host); *max_idle* connections are kept over all origins. TLS
-        is verified with the system's certificates (or SSL_CERT_FILE, which OpenSSL
-        reads) unless *ssl_context* says otherwise.
+        """*max_response* is in bytes, and so is *max_tasks*, which bounds an answer
+        that is follow-up tasks, where it is more. The timeouts are in seconds
+        (*connect_timeout* for each address of a host); *max_idle* connections are kept
+        over all origins. TLS is verified with the system's certificates (or
+        SSL_CERT_FILE, which OpenSSL reads) unless *ssl_context* says otherwise.
         """
         self._max_response = max_response
+        self._max_tasks = max_tasks
         self._idle = IdlePool(idle_timeout=idle_timeout, max_idle=max_idle)
         self._dialer = Dialer(
             connect_timeout=connect_timeout, resolve=resolve, ssl_context=ssl_context
@@ -69,20 +75,22 @@ class Transport:
         body: bytes,
         *,
         timeout: float,
+        fixed: bytes = b"",
     ) -> Answer:
-        """One exchange with *target* within *timeout* seconds.
+        """One exchange with *target* within *timeout* seconds. *fixed*: more headers,
+        as ``encode_headers`` has made them.
 
         Raises :class:`TransportError`; or :class:`InvalidInput` for a method or header
         that cannot be sent.
         """
-        head = encode_head(method, target, headers, len(body))
+        head = encode_head(method, target, headers, len(body), fixed)
         deadline = gevent.get_hub().loop.timer(timeout)
         # Counted from now, not from when the loop last looked at the clock: in a busy
         # worker that is long ago.
-        deadline.start(gevent.getcurrent().throw, _Expired(), update=True)
+        deadline.start(gevent.getcurrent().throw, Expired(), update=True)
         try:
             return self._exchange(target, method, head, body, timeout)
-        except _Expired:
+        except Expired:
             raise TransportError(
                 "timeout",
                 f"no complete answer from {target.host_header} within {timeout:g} s",
@@ -97,12 +105,16 @@ class Transport:
     def _exchange(
         self, target: Target, method: str, head: bytes, body: bytes, timeout: float
     ) -> Answer:
-        reply = Reply(target, self._max_response, has_body=method != "HEAD")
+        reply = Reply(
+            target, self._max_response, self._max_tasks, has_body=method != "HEAD"
+        )
         first = head + body[:_JOINED]
         connection, sent = self._begin(target, first, timeout)
         try:
             if sent == len(first) and len(body) <= _JOINED:
                 all_sent = True
+            elif sent == _NOT_TAKEN:
+                all_sent = False  # an answer may still be in it
             else:
                 rest = memoryview(body)[_JOINED:]
                 all_sent = _send(connection, first[sent:], rest, reply)
@@ -112,6 +124,8 @@ class Transport:
         except BaseException as error:
             connection.close()
             if isinstance(error, TransportError) and error.kind == "reset":
+                if sent == _NOT_TAKEN:
+                    error.kind = "connect"
                 self._idle.distrust(connection)
             raise
         if all_sent and reply.keep_alive:
@@ -123,7 +137,8 @@ class Transport:
     def _begin(
         self, target: Target, first: bytes, timeout: float
     ) -> tuple[Connection, int]:
-        """A connection, and how many bytes of *first* it has already taken."""
+        """A connection, and how many bytes of *first* it has already taken, or
+        ``_NOT_TAKEN``."""
         connection = self._idle.take(target.origin)
         if connection is not None:
             try:
@@ -133,7 +148,12 @@ class Transport:
                 # A failed TLS write may have passed some of it to the kernel.
                 if target.scheme == "https":
                     raise _broken(target, error) from error
-        return self._dialer.dial(target, timeout), 0
+        connection = self._dialer.dial(target, timeout)
+        try:
+            return connection, connection.send(first)
+        except OSError:
+            # Again, what a failed TLS write has done nobody knows.
+            return connection, _NOT_TAKEN if target.scheme == "http" else 0
 
 
 def _send(connection: Connection, first: bytes, rest: memoryview, reply: Reply) -> bool:

@@ -164,6 +164,10 @@ def page(**arguments: Any) -> Call:
     return Call(1, "page", sound | arguments)
 
 
+def follow_up(id: str = "f" * 32, delay: float = 0.0) -> Submission:
+    return Submission(id, b"spec", delay)
+
+
 # --- what sound children say --------------------------------------------------------
 
 
@@ -302,6 +306,19 @@ NONSENSE_OF_A_WORKER: list[Message] = [
     *[Ended(1, True, 200, b"", duration) for duration in (math.inf, -0.1, -math.inf)],
     Ended(1, False, 500, bytes(1513), 0.1),
     *[Ended(1, False, 503, b"", 0.1, False, wait) for wait in (-1.0, 1e12, math.inf)],
+    *[
+        Ended(1, False, 503, b"", snooze=wait)
+        for wait in (-1.0, 0.0, 0.9, 2592000.1, math.inf, math.nan)
+    ],
+    Ended(1, True, 200, b"", snooze=5.0),
+    Ended(1, False, 200, b"", final=True, snooze=5.0),
+    Ended(1, False, 503, b"", unreached=True),
+    Ended(1, True, 200, b"", unreached=True),
+    Ended(1, False, 500, b"", follow_ups=[follow_up()]),
+    Ended(1, True, 200, b"", follow_ups=[follow_up() for _ in range(1001)]),
+    Ended(1, True, 200, b"", follow_ups=[follow_up("short")]),
+    Ended(1, True, 200, b"", follow_ups=[follow_up(), follow_up()]),
+    Ended(1, True, 200, b"", follow_ups=[follow_up(delay=math.nan)]),
 ]
 NONSENSE_OF_ANYBODY: list[Message] = [
     Configure({}),

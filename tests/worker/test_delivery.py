@@ -15,13 +15,21 @@ from hypothesis import strategies as st
 import poussetaches
 from poussetaches.channel.messages import Ended, Lease, seal
 from poussetaches.errors import InvalidInput
+from poussetaches.model.queue_settings import QueueSettings
+from poussetaches.model.request_head import encode_headers
+from poussetaches.model.rules import Rules
 from poussetaches.model.target import Target
 from poussetaches.model.task import NO_ANSWER, Spec
-from poussetaches.worker.delivery import LONGEST_REASON, Delivery, envelope
+from poussetaches.worker.delivery import LONGEST_REASON, Delivery
+from poussetaches.worker.follow_ups import FollowUps
 from poussetaches.worker.guard import TargetRefused
+from poussetaches.worker.request import RequestMaker, envelope
+from poussetaches.worker.signing import Signer
 from poussetaches.worker.transport import Answer, TransportError
 
 URL = "http://127.0.0.1:5000/task?x=1"
+#: Bytes that are kept of a failure.
+MAX_RESPONSE = 50
 
 
 class Transport:
@@ -32,13 +40,21 @@ class Transport:
         self.requests: list[dict[str, Any]] = []
 
     def request(
-        self, target: Target, method: str, headers: Any, body: bytes, *, timeout: float
+        self,
+        target: Target,
+        method: str,
+        headers: Any,
+        body: bytes,
+        *,
+        timeout: float,
+        fixed: bytes,
     ) -> Answer:
+        lines = (fixed + encode_headers(headers)).decode("latin-1").splitlines()
         self.requests.append(
             {
                 "target": target,
                 "method": method,
-                "headers": dict(headers),
+                "headers": dict(line.split(": ", 1) for line in lines),
                 "body": body,
                 "timeout": timeout,
             }
@@ -49,12 +65,25 @@ class Transport:
 
 
 def attempt(
-    result: Answer | Exception, spec: Spec | None = None, attempt: int = 1
+    result: Answer | Exception,
+    spec: Spec | None = None,
+    attempt: int = 1,
+    queues: dict[str, QueueSettings] | None = None,
+    signer: Signer | None = None,
+    **lease: Any,
 ) -> tuple[Ended, Transport]:
     transport = Transport(result)
-    delivery = Delivery(transport, auth_key="s3cret", timeout=600.0)  # type: ignore[arg-type]
-    lease = Lease(7, "a" * 32, attempt, seal(spec or Spec(URL, b"lol", 200)))
-    return delivery.attempt(lease), transport
+    delivery = Delivery(
+        transport,  # type: ignore[arg-type]
+        RequestMaker("s3cret"),
+        FollowUps(Rules("UTC"), max_payload=1000),
+        signer,
+        max_response=MAX_RESPONSE,
+    )
+    if queues:
+        delivery.learn(queues)
+    sealed = seal(spec or Spec(URL, b"lol", 200))
+    return delivery.attempt(Lease(7, "a" * 32, attempt, sealed, **lease)), transport
 
 
 def answer(status: int, body: bytes = b"") -> Answer:
@@ -71,6 +100,7 @@ def test_the_request_is_the_ancestors_and_tells_more() -> None:
         "User-Agent": f"poussetaches/{poussetaches.__version__}",
         "Content-Type": "application/json",
         "Poussetaches-Auth-Key": "s3cret",
+        "Poussetaches-Queue": "default",
         "Poussetaches-Task-Id": "a" * 32,
         "Poussetaches-Attempt": "3",
     }
