@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model.schedule import parse_rule
+from poussetaches.model.schedule import Rule, parse_rule
 
 
 class Rules:
@@ -19,20 +19,25 @@ class Rules:
     def __init__(self, zone: str) -> None:
         self._zone = ZoneInfo(zone) if zone else None
 
+    def read(self, text: str, zone: str = "") -> Rule:
+        """The rule itself."""
+        return parse_rule(text, self._zone_of(zone))
+
     def check(self, text: str, zone: str = "") -> None:
         """Raise InvalidInput if ``text`` is no rule, or one that never runs."""
-        parse_rule(text, self._zone_of(zone))
+        self.read(text, zone)
 
     def first(self, text: str, after: float, zone: str = "") -> float:
         """The slot with which a new schedule begins."""
-        return parse_rule(text, self._zone_of(zone)).next(after)
+        return self.read(text, zone).next(after)
 
-    def following(self, text: str, slot: float, now: float) -> float:
+    def following(self, text: str, slot: float, now: float, zone: str = "") -> float:
         """The slot after ``slot``, whose run has ended at ``now`` (see Rule)."""
-        return parse_rule(text, self._zone).following(slot, now)
+        return self.read(text, zone).following(slot, now)
 
     def follows_wall_clock(self, text: str) -> bool:
-        """Whether its slots are moments of the wall clock, rather than counted on."""
+        """Whether its slots are moments of the wall clock, rather than counted on: the
+        same in every zone."""
         return not parse_rule(text, self._zone).is_interval
 
     def _zone_of(self, name: str) -> ZoneInfo | None:

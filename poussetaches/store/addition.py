@@ -11,7 +11,7 @@ from poussetaches.model.decisions import Policy
 from poussetaches.model.events import Recurred, Unscheduled
 from poussetaches.model.keys import EndedKey
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.recurrence import slots_ahead
+from poussetaches.model.recurrence import slots_ahead, special
 from poussetaches.model.task import Schedule, State, Task
 from poussetaches.store.wallclock import to_timeline
 
@@ -116,7 +116,8 @@ def restart_schedules(
             continue
         try:
             ahead = slots_ahead(queue, schedule.text, policy.rules)
-            slot = policy.rules.first(schedule.text, at + ahead)
+            zone = special(schedule.terms).timezone
+            slot = policy.rules.first(schedule.text, at + ahead, zone)
         except InvalidInput:
             queue.apply(Unscheduled(id, at))
             dropped.append(id)

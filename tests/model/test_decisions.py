@@ -390,7 +390,7 @@ def test_a_schedule_that_cannot_be_read_any_more_is_dropped_at_its_next_end(
     run = scheduled(queue, "s")
     leased(queue, run.eta)
 
-    def refuse(self: Rules, text: str, slot: float, now: float) -> float:
+    def refuse(self: Rules, *arguments: object) -> float:
         raise InvalidInput("schedule: no longer read")
 
     monkeypatch.setattr(Rules, "following", refuse)
