@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poussetaches.model import decisions, recurrence
+from poussetaches.model import decisions, endings, recurrence
 from poussetaches.model.decisions import Policy
 from poussetaches.model.events import Event, Leased, Recurred
 from poussetaches.model.queue import TaskQueue
@@ -133,11 +133,11 @@ def runs(
             house.restart(from_dump=from_dump)
             run = house.queue.tasks["s"]
             now = up_at(stop, downs, start)
-            house.happen(decisions.hand_back(house.queue, run, now, POLICY))
+            house.happen(endings.hand_back(house.queue, run, now, POLICY))
             assert begin(house, now) is run, "what has begun is never skipped"
         now = ends
         found.append(Run(began - start, now - start, slot - start))
-        house.happen(decisions.conclude(house.queue, run, OK, now, 0.5, POLICY))
+        house.happen(endings.conclude(house.queue, run, OK, now, 0.5, POLICY))
         last = house.queue.schedules["s"].last
         assert last is not None
         assert (last.slot, last.at, last.outcome) == (slot, now, "succeeded")
@@ -245,7 +245,7 @@ def test_a_run_that_is_retried_is_not_skipped() -> None:
     now = NOW + HOUR
     run = begin(house, now)
     assert run is not None
-    house.happen(decisions.conclude(house.queue, run, FAILURE, now, 0.5, POLICY))
+    house.happen(endings.conclude(house.queue, run, FAILURE, now, 0.5, POLICY))
     assert begin(house, now + 600.0) is run
     assert run.attempts == 2
 
@@ -330,7 +330,7 @@ def test_runs_are_those_that_missed_and_overlap_ask_for(
     from_dump: bool,
 ) -> None:
     """Over changes of the clocks, long runs, and restarts in the midst of them."""
-    jumps = JUMPS[wish.zone] or [NOW]
+    jumps: list[float] = [*JUMPS[wish.zone]] or [NOW]
     start = float(jumps[jump % len(jumps)]) - before
     downs: list[Down] = []
     end = 0.0
@@ -386,14 +386,14 @@ def test_a_clock_that_is_set_moves_what_waits_for_a_time_and_not_a_snooze(
     apply(queue, recurrence.step_clock(queue, step, NOW + 1, RULES))
     assert queue.tasks["s"].eta == slot - step
     apply(queue, [Leased("s", slot - step, 1)])
-    apply(queue, decisions.hand_back(queue, queue.tasks["s"], slot - step, POLICY))
+    apply(queue, endings.hand_back(queue, queue.tasks["s"], slot - step, POLICY))
     assert len(recurrence.step_clock(queue, 0.0, slot, RULES)) == 1
 
 
 def test_the_next_run_is_by_the_clock_of_its_own_zone() -> None:
     """Two schedules of one rule, in two zones, and a service in a third."""
     queue = TaskQueue()
-    policy = Policy(POLICY.backoff, Rules("Asia/Kolkata"))
+    policy = POLICY._replace(rules=Rules("Asia/Kolkata"))
     for zone in ("Europe/Paris", "America/New_York"):
         terms = Terms(special=Special(timezone=zone))
         asked = Submission(zone, b"", 0.0, "0 12 * * *", terms)
@@ -403,6 +403,6 @@ def test_the_next_run_is_by_the_clock_of_its_own_zone() -> None:
     run = queue.tasks["Europe/Paris"]
     now = run.eta
     apply(queue, [Leased(run.id, now, 1)])
-    (_, coming) = decisions.conclude(queue, run, OK, now, 0.5, policy)
+    (_, coming) = endings.conclude(queue, run, OK, now, 0.5, policy)
     assert isinstance(coming, Recurred)
     assert coming.slot == NOW + 35 * HOUR
