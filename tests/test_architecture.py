@@ -87,7 +87,7 @@ TYPES_ONLY = "if TYPE_CHECKING:\n    from poussetaches.client.client import "
 
 #: Packages whose ``__init__`` passes on what their own files have: whoever reads or
 #: writes public JSON needs all of it, and need not know which noun is in which file.
-ONE_DOOR = {"poussetaches.schema.__init__"}
+ONE_DOOR = {"poussetaches.schema.__init__", "poussetaches.archive.__init__"}
 
 #: Lines of a file that is still one noun.
 LONGEST = 350

@@ -30,10 +30,15 @@ def compact_json(given: msgspec.Raw, field: str) -> bytes:
     """The JSON of ``field`` without blanks, else as it was given: numbers that no float
     can hold stay what they are. Raises InvalidInput."""
     text = bytes(given)
+    check_json(text, field)
+    return msgspec.json.format(text, indent=-1)
+
+
+def check_json(text: bytes, field: str) -> None:
+    """Raise InvalidInput for what is no JSON: what is passed on unread was not looked
+    at closely."""
     try:
-        # What is passed on unread is not looked at closely.
         msgspec.json.decode(text)
-        return msgspec.json.format(text, indent=-1)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise invalid(field, f"not valid JSON: {error}") from None
     except RecursionError:

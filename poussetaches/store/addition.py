@@ -13,7 +13,7 @@ from poussetaches.model.keys import EndedKey
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import slots_ahead, special
 from poussetaches.model.task import Schedule, State, Task
-from poussetaches.store.wallclock import to_timeline
+from poussetaches.store.wallclock import schedule_to_timeline, to_timeline
 
 
 class Addition(NamedTuple):
@@ -59,7 +59,11 @@ def add(
     given = {one.id for one in addition.schedules}
     given.update(task.id for task in addition.tasks)
     tally.skipped = known & given
-    schedules = [one for one in addition.schedules if one.id not in known]
+    schedules = [
+        schedule_to_timeline(one, queue, policy)
+        for one in addition.schedules
+        if one.id not in known
+    ]
     new = [task for task in addition.tasks if task.id not in known]
     own = [
         *queue.tasks.values(),

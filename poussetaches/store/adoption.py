@@ -28,7 +28,7 @@ from poussetaches import archive
 from poussetaches.errors import InvalidInput, StoreError
 from poussetaches.model.rules import Rules
 from poussetaches.model.target import parse_target
-from poussetaches.model.task import Expected, Schedule, Spec, State, Task, Terms
+from poussetaches.model.task import Schedule, Spec, State, Task, Terms
 from poussetaches.schema import FIRST_STATUS, LAST_STATUS
 from poussetaches.store.addition import Addition
 from poussetaches.store.scan import Step
@@ -243,8 +243,10 @@ def _terms(spec: Spec) -> Terms:
     return Terms.of((None, "", parse_target(spec.url).origin_text))
 
 
-def _expected(spec: Spec) -> Expected:
-    return spec.expected or DEFAULT_EXPECTED
+def _expected(spec: Spec) -> int:
+    expected = spec.expected or DEFAULT_EXPECTED
+    assert isinstance(expected, int)  # the ancestor knows nothing else
+    return expected
 
 
 def _last_run(task: Task) -> float:

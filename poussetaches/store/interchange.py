@@ -1,6 +1,6 @@
 """Export and import: everything a queue holds, as lines of JSON, and back.
 
-The lines themselves are ``archive.py``'s.
+The lines themselves are ``archive``'s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from poussetaches.model.rules import Rules
 from poussetaches.model.task import Schedule, Task
 from poussetaches.store.addition import Addition
 from poussetaches.store.scan import Step
-from poussetaches.store.wallclock import to_wall
+from poussetaches.store.wallclock import schedule_to_wall, to_wall
 
 
 def line_count(queue: TaskQueue) -> int:
@@ -37,7 +37,7 @@ def export(queue: TaskQueue, policy: Policy) -> Iterator[bytes]:
         archive.Head(archive.FORMAT, version, lines, paused=queue.paused)
     )
     for schedule in queue.schedules.values():
-        yield archive.schedule_line(schedule)
+        yield archive.schedule_line(schedule_to_wall(schedule, queue, policy))
     for tasks in (queue.tasks, queue.succeeded, queue.dead, queue.expired):
         for task in tasks.values():
             yield archive.task_line(to_wall(task, queue, policy))

@@ -1,4 +1,5 @@
-"""A task's times, from the timeline of its queue to the wall clock and back.
+"""Times of tasks and schedules, from the timeline of their queue to the wall clock and
+back.
 
 Outside of its queue a task has nothing but the wall clock: another queue's timeline may
 stand elsewhere.
@@ -12,25 +13,39 @@ from poussetaches.errors import InvalidInput
 from poussetaches.model.decisions import Policy
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import slots_ahead
-from poussetaches.model.task import Task
+from poussetaches.model.task import Schedule, Task
 
 
 def to_wall(task: Task, queue: TaskQueue, policy: Policy) -> Task:
     """A task of ``queue`` as the wall clock has it now."""
-    return _moved(task, queue.skew, _slots_behind(task, queue, policy))
+    return _moved(task, queue.skew, _slots_behind(task.schedule, queue, policy))
 
 
 def to_timeline(task: Task, queue: TaskQueue, policy: Policy) -> Task:
     """A task with times of the wall clock as ``queue`` would have it."""
-    return _moved(task, -queue.skew, -_slots_behind(task, queue, policy))
+    return _moved(task, -queue.skew, -_slots_behind(task.schedule, queue, policy))
 
 
-def _slots_behind(task: Task, queue: TaskQueue, policy: Policy) -> float:
-    """What its slot lacks to the wall clock."""
-    if not task.schedule:
+def schedule_to_wall(schedule: Schedule, queue: TaskQueue, policy: Policy) -> Schedule:
+    """A schedule of ``queue`` as the wall clock has its last run now."""
+    slots_behind = _slots_behind(schedule.text, queue, policy)
+    return _with_last(schedule, queue.skew, slots_behind)
+
+
+def schedule_to_timeline(
+    schedule: Schedule, queue: TaskQueue, policy: Policy
+) -> Schedule:
+    """A schedule with times of the wall clock as ``queue`` would have it."""
+    slots_behind = _slots_behind(schedule.text, queue, policy)
+    return _with_last(schedule, -queue.skew, -slots_behind)
+
+
+def _slots_behind(text: str, queue: TaskQueue, policy: Policy) -> float:
+    """What the slots of a schedule lack to the wall clock."""
+    if not text:
         return 0.0
     try:
-        return queue.skew - slots_ahead(queue, task.schedule, policy.rules)
+        return queue.skew - slots_ahead(queue, text, policy.rules)
     except InvalidInput:
         # It was readable once, and only rules of fields have ever ceased to be.
         return 0.0
@@ -46,3 +61,11 @@ def _moved(task: Task, seconds: float, slot_seconds: float) -> Task:
         last_run_at=task.last_run_at + seconds if task.last_run_at else 0.0,
         begun_at=task.begun_at + seconds if task.begun_at else 0.0,
     )
+
+
+def _with_last(schedule: Schedule, seconds: float, slot_seconds: float) -> Schedule:
+    last = schedule.last
+    if not seconds or last is None:
+        return schedule
+    moved = last._replace(slot=last.slot + slot_seconds, at=last.at + seconds)
+    return replace(schedule, last=moved)

@@ -9,10 +9,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
 
 from poussetaches import archive
+from poussetaches.archive import fields
 from poussetaches.channel.messages import seal
 from poussetaches.errors import InvalidInput
+from poussetaches.model.backoff import Growth
 from poussetaches.model.counts import Counts
 from poussetaches.model.decisions import push
 from poussetaches.model.endings import conclude
@@ -29,9 +32,22 @@ from poussetaches.model.events import (
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import unschedule
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Schedule, Spec, State, Submission, Task, Terms
+from poussetaches.model.task import (
+    How,
+    LastRun,
+    Report,
+    Schedule,
+    Spec,
+    Special,
+    State,
+    Submission,
+    Task,
+    Terms,
+)
+from poussetaches.schema import parse_push
 from poussetaches.store.addition import Addition, add
 from poussetaches.store.interchange import export, line_count, read_export
+from tests.support.pushes import bodies
 from tests.support.queues import NOW, OK, POLICY, apply, ranked, state
 
 RULES = Rules("UTC")
@@ -139,6 +155,10 @@ def test_everything_of_a_task_is_in_its_line(queue: TaskQueue) -> None:
         "error": None,
         "max_retries": None,
         "key": "",
+        "how": None,
+        "queue": "default",
+        "special": None,
+        "begun_at": 0.0,
     }
 
 
@@ -159,6 +179,122 @@ def test_no_field_is_left_behind(line: Any, thing: Any, inside: set[str]) -> Non
         fields.remove("key")  # it is recognised by its id
     fields.remove("origin")  # it is in the URL
     assert set(line.__struct_fields__) == fields
+
+
+@pytest.mark.parametrize(
+    ("line", "thing"),
+    [
+        (fields.HowLine, How),
+        (fields.ReportLine, Report),
+        (fields.SpecLine, Spec),
+        (fields.SpecialLine, Special),
+        (fields.GrowthLine, Growth),
+        (fields.LastRunLine, LastRun),
+    ],
+)
+def test_nor_is_one_of_what_is_in_a_task(line: Any, thing: Any) -> None:
+    assert line.__struct_fields__ == thing._fields
+
+
+#: Everything a task may have that few have.
+HOW = How("PUT", (("X-One", "1"),), True, True, '{"a":1}')
+SPECIAL = Special(
+    eta=NOW + 1,
+    expires=NOW + 2.5,
+    timeout=0.5,
+    waits=(1.0, 2.0),
+    group="g",
+    roll_back="http://h/back",
+    on_success="http://h/done",
+)
+OF_A_SCHEDULE = Special(
+    growth=Growth(1.0, 60.0, 4),
+    name="cleanup",
+    timezone="Europe/Paris",
+    missed="all",
+    overlap="queue",
+)
+REPORT = Report(
+    "dead",
+    "a",
+    seal(Spec("http://h/", b"{}", ("2xx", 404), HOW)),
+    "mail",
+    3,
+    -1,
+    b"\xff no",
+    NOW + 1 / 3,
+)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Task("t", seal(Spec("http://h/", b"1", "2xx", HOW)), "", 0.0, NOW, 1),
+        Task("t", seal(Spec("http://h/", None, (200, "4xx"))), "", 0.0, NOW, 1),
+        Task("t", seal(Spec("http://h/", how=How(report=REPORT))), "", 0.0, NOW, 1),
+        Task("t", BARE, "", 0.0, NOW, 1, attempts=2, begun_at=NOW - 1 / 3),
+        Task(
+            "t",
+            BARE,
+            "",
+            0.0,
+            NOW,
+            1,
+            terms=Terms(5, "k", ORIGIN, "mail", SPECIAL),
+        ),
+        Task(
+            "t",
+            BARE,
+            "@daily",
+            NOW,
+            NOW,
+            1,
+            terms=Terms(None, "", ORIGIN, "mail", OF_A_SCHEDULE),
+        ),
+    ],
+)
+def test_the_rare_things_of_a_task_come_back(task: Task) -> None:
+    line = archive.task_line(task)
+    again = archive.read_line(line, RULES)
+    assert isinstance(again, Task)
+    assert again == dataclasses.replace(
+        task, terms=task.terms._replace(origin=again.terms.origin)
+    )
+    assert archive.task_line(again) == line
+
+
+def test_the_rare_things_of_a_schedule_come_back() -> None:
+    last = LastRun(NOW, NOW + 1 / 3, "dead", 3, 500)
+    terms = Terms(3, "", ORIGIN, "mail", OF_A_SCHEDULE)
+    schedule = Schedule("s", "@daily", BARE, terms, True, last)
+    assert archive.read_line(archive.schedule_line(schedule), RULES) == schedule
+
+
+@settings(max_examples=300)
+@given(bodies())
+def test_whatever_was_pushed_is_imported_the_same(body: dict[str, Any]) -> None:
+    pushed = parse_push(json.dumps(body).encode(), RULES)
+    id, spec, _, text, terms = pushed
+    task = Task(id, seal(spec), text, 0.0, NOW, 1, terms=Terms.of(terms))
+    assert archive.read_line(archive.task_line(task), RULES) == task
+
+
+def test_the_last_run_of_a_schedule_is_told_by_the_wall_clock() -> None:
+    last = LastRun(NOW, NOW + 5, "succeeded", 1, 200)
+    schedules = [
+        Schedule("e", "@every 90s", BARE, PLAIN, True, last),
+        Schedule("d", "@daily", BARE, PLAIN, True, last),
+    ]
+    there = TaskQueue()
+    there.apply(ClockStepped(NOW, 1000.0))
+    both, _ = add(there, Addition(schedules, []), NOW, POLICY)
+    kept = [both.schedules[id].last for id in ("e", "d")]
+    assert kept == [
+        last._replace(slot=NOW - 1000, at=NOW - 995),
+        last._replace(at=NOW - 995),
+    ]
+    again = [archive.read_line(line, RULES) for line in exported(both)[1:]]
+    assert again == schedules
 
 
 def test_an_import_brings_the_times_of_the_wall_clock(queue: TaskQueue) -> None:
@@ -266,6 +402,25 @@ def test_lines_may_be_taken_out_and_written_by_hand() -> None:
         (task(eta=1e300), "$.eta"),
         (task(attempts=-1), "$.attempts"),
         (task(max_retries=-2), "$.max_retries"),
+        (task(expected=[]), "expected: "),
+        (task(expected=["9xx"]), "expected: "),
+        (task(expected=[1000]), "$.expected"),
+        (task(how={"colour": 1}), "colour"),
+        (task(how={"method": "TRACE"}), "method: "),
+        (task(how={"headers": [["X", "a\r\nb"]]}), "headers: "),
+        (task(how={"headers": [["X"]]}), "$.how.headers"),
+        (task(how={"metadata": "x" * 5000}), "metadata: "),
+        (task(how={"metadata": "no json"}), "metadata: "),
+        (task(how={"metadata": '"caf\xe9"'}), "metadata: "),
+        (task(how={"is_json": True}, payload="eA=="), "json: "),
+        (task(how={"report": {"event": "born"}}), "$.how.report"),
+        (task(special={"timeout": 0}), "timeout: "),
+        (task(special={"waits": [-1]}), "backoff: "),
+        (task(special={"growth": {"least": 2, "most": 1}}), "backoff: "),
+        (task(special={"name": "n"}), "name: "),
+        (task(special={"roll_back": "/back"}), "roll_back: "),
+        (task(schedule="@daily", special={"timezone": "Mars"}), "timezone: "),
+        (task(schedule="@daily", special={"missed": "some"}), "missed: "),
         (task(surprise=1), "surprise"),
         (
             {"kind": "schedule", "id": "a", "url": "http://h/", "schedule": ""},

@@ -1,9 +1,5 @@
-"""Tasks in files, as public JSON: the lines of an export, the first ancestor's files.
+"""The lines of an export: one about itself, then one for each schedule and each task.
 
-With ``schema`` the only one that knows public field names. Times are posix seconds
-of the wall clock; the ancestor's are nanoseconds.
-
-**An export** is a line of JSON about itself, then one for each schedule and each task.
 Every field of a task is in its line, so that an import brings the same task back. Lines
 may be taken out or written by hand: without its first line an export is as long as it
 is. Fields may be added with a default; for anything else raise FORMAT and read both.
@@ -12,35 +8,47 @@ is. Fields may be added with a default; for anything else raise FORMAT and read 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from poussetaches.archive.fields import (
+    Count,
+    ExpectedLine,
+    HowLine,
+    Id,
+    Key,
+    LastRunLine,
+    Retries,
+    Seconds,
+    SpecialLine,
+    Status,
+    expected_line,
+    how_line,
+    last_line,
+    read_last,
+    read_spec,
+    read_terms,
+    special_line,
+)
+from poussetaches.archive.reading import decoded
 from poussetaches.channel.messages import seal, unseal
 from poussetaches.errors import InvalidInput
 from poussetaches.model.rules import Rules
 from poussetaches.model.target import parse_target
-from poussetaches.model.task import NO_ANSWER, Schedule, Spec, State, Task, Terms
-from poussetaches.schema import (
-    FIRST_STATUS,
-    LAST_STATUS,
-    LONGEST_KEY,
-    MOST_RETRIES,
-    NANOSECONDS,
+from poussetaches.model.task import (
+    DEFAULT_QUEUE,
+    How,
+    Schedule,
+    Spec,
+    State,
+    Task,
+    Terms,
 )
+from poussetaches.schema.expected import check_expected
+from poussetaches.schema.how import check_how, check_json
+from poussetaches.schema.special import check_kind, check_special
 
 FORMAT = 1
-
-#: What an id may be: ours are 32 or 40 hex digits, and go into a header.
-Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_.-]{1,128}\Z")]
-#: Three thousand years either way.
-Seconds = Annotated[float, msgspec.Meta(ge=-1e11, le=1e11)]
-#: Of a task that has ended it may be one that nobody could push.
-Expected = Annotated[int, msgspec.Meta(ge=0, le=999)]
-Retries = Annotated[int, msgspec.Meta(ge=-1, le=MOST_RETRIES)]
-Key = Annotated[str, msgspec.Meta(max_length=LONGEST_KEY)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-Status = Annotated[int, msgspec.Meta(ge=NO_ANSWER, le=999)]
 
 
 class Head(msgspec.Struct, tag_field="kind", tag="export", forbid_unknown_fields=True):
@@ -68,8 +76,13 @@ class ScheduleLine(
     url: str
     #: Base64 in the line, as all bytes.
     payload: bytes | None = None
-    expected: Expected = 200
+    expected: ExpectedLine = 200
+    how: HowLine | None = None
     max_retries: Retries | None = None
+    queue: str = DEFAULT_QUEUE
+    special: SpecialLine | None = None
+    paused: bool = False
+    last: LastRunLine | None = None
 
 
 class TaskLine(
@@ -85,7 +98,8 @@ class TaskLine(
     state: State = State.WAITING
     url: str
     payload: bytes | None = None
-    expected: Expected = 200
+    expected: ExpectedLine = 200
+    how: HowLine | None = None
     schedule: str = ""
     slot: Seconds = 0.0
     eta: Seconds = 0.0
@@ -96,34 +110,13 @@ class TaskLine(
     error: bytes | None = None
     max_retries: Retries | None = None
     key: Key = ""
-
-
-class AncestorFile(msgspec.Struct):
-    """A file of the first ancestor: a task as it lists it. Other fields are ignored."""
-
-    id: Id
-    url: str
-    payload: bytes | None = None
-    expected: Expected = 0
-    schedule: str = ""
-    next_scheduled_run: int = 0
-    next_run: int = 0
-    tries: Count = 0
-    last_run: int = 0
-    last_error_body: bytes | None = None
-    last_error_status_code: Status = 0
-
-
-class AncestorTask(NamedTuple):
-    """What such a file says."""
-
-    task: Task
-    spec: Spec
+    queue: str = DEFAULT_QUEUE
+    special: SpecialLine | None = None
+    begun_at: Seconds = 0.0
 
 
 _encode = msgspec.json.Encoder().encode
 _decode_line = msgspec.json.Decoder(Head | ScheduleLine | TaskLine).decode
-_decode_file = msgspec.json.Decoder(AncestorFile).decode
 
 LIVE = (State.WAITING, State.LEASED)
 
@@ -134,15 +127,20 @@ def head_line(head: Head) -> bytes:
 
 
 def schedule_line(schedule: Schedule) -> bytes:
-    """A schedule as a line of an export."""
+    """A schedule, with times of the wall clock, as a line of an export."""
     spec = unseal(schedule.spec)
     line = ScheduleLine(
         id=schedule.id,
         schedule=schedule.text,
         url=spec.url,
         payload=spec.payload,
-        expected=spec.expected,
+        expected=expected_line(spec.expected),
+        how=how_line(spec.how),
         max_retries=schedule.terms.max_retries,
+        queue=schedule.terms.queue,
+        special=special_line(schedule.terms.special),
+        paused=schedule.paused,
+        last=last_line(schedule.last),
     )
     return _encode(line) + b"\n"
 
@@ -155,7 +153,8 @@ def task_line(task: Task) -> bytes:
         state=task.state,
         url=spec.url,
         payload=spec.payload,
-        expected=spec.expected,
+        expected=expected_line(spec.expected),
+        how=how_line(spec.how),
         schedule=task.schedule,
         slot=task.slot,
         eta=task.eta,
@@ -166,6 +165,9 @@ def task_line(task: Task) -> bytes:
         error=task.error,
         max_retries=task.terms.max_retries,
         key=task.terms.key,
+        queue=task.terms.queue,
+        special=special_line(task.terms.special),
+        begun_at=task.begun_at,
     )
     return _encode(line) + b"\n"
 
@@ -175,7 +177,7 @@ def read_line(line: bytes, rules: Rules) -> Head | Schedule | Task:
 
     What is to be delivered must be something that a push could ask for.
     """
-    given = _decoded(_decode_line, line)
+    given = decoded(_decode_line, line)
     if isinstance(given, Head):
         if given.format > FORMAT:
             raise InvalidInput(
@@ -183,22 +185,36 @@ def read_line(line: bytes, rules: Rules) -> Head | Schedule | Task:
                 f"up to {FORMAT})"
             )
         return given
-    spec = seal(Spec(given.url, given.payload, given.expected))
-    if given.schedule or isinstance(given, ScheduleLine):
-        rules.check(given.schedule)
+    spec = read_spec(given.url, given.payload, given.expected, given.how)
     if isinstance(given, ScheduleLine):
-        _check_deliverable(given)
-        terms = Terms.of((given.max_retries, "", _origin(given.url)))
-        return Schedule(given.id, given.schedule, spec, terms)
+        return _schedule(given, spec, rules)
+    return _task(given, spec, rules)
+
+
+def _schedule(given: ScheduleLine, spec: Spec, rules: Rules) -> Schedule:
+    origin = _origin(given.url)
+    terms = read_terms(given.max_retries, "", origin, given.queue, given.special)
+    _check_rule(given.schedule, terms, rules)
+    _check_deliverable(spec, terms, given.schedule)
+    return Schedule(
+        given.id, given.schedule, seal(spec), terms, given.paused, read_last(given.last)
+    )
+
+
+def _task(given: TaskLine, spec: Spec, rules: Rules) -> Task:
+    origin = _origin(given.url)
+    terms = read_terms(given.max_retries, given.key, origin, given.queue, given.special)
+    if given.schedule:
+        _check_rule(given.schedule, terms, rules)
     if given.state in LIVE:
-        _check_deliverable(given)
+        _check_deliverable(spec, terms, given.schedule)
     if given.state is State.CANCELLED:
         raise InvalidInput("cancelled tasks are kept nowhere")
     if given.state is State.LEASED and not given.attempts:
         raise InvalidInput("a leased task must have an attempt")
     return Task(
         given.id,
-        spec,
+        seal(spec),
         given.schedule,
         given.slot,
         given.eta,
@@ -208,7 +224,8 @@ def read_line(line: bytes, rules: Rules) -> Head | Schedule | Task:
         given.last_run_at,
         given.error_status,
         given.error,
-        Terms.of((given.max_retries, given.key, _origin(given.url))),
+        terms,
+        given.begun_at,
     )
 
 
@@ -220,49 +237,26 @@ def _origin(url: str) -> str:
         return ""  # of a task that has ended: it may be whatever it is
 
 
-def _check_deliverable(given: ScheduleLine | TaskLine) -> None:
-    parse_target(given.url)
-    if not FIRST_STATUS <= given.expected <= LAST_STATUS:
-        raise InvalidInput(
-            f"expected: {given.expected} is no status from {FIRST_STATUS} to "
-            f"{LAST_STATUS}"
-        )
+def _check_rule(text: str, terms: Terms, rules: Rules) -> None:
+    rules.check(text, "" if terms.special is None else terms.special.timezone)
 
 
-def read_ancestor_file(data: bytes, state: State) -> AncestorTask:
-    """The task in a file of the first ancestor, from its directory of that ``state``.
-
-    Its spec is as the file has it, not checked. Raises InvalidInput.
-    """
-    given = _decoded(_decode_file, data)
-    spec = Spec(given.url, given.payload, given.expected)
-    task = Task(
-        given.id,
-        b"",
-        given.schedule,
-        given.next_scheduled_run / NANOSECONDS,
-        given.next_run / NANOSECONDS,
-        0,
-        state,
-        given.tries,
-        given.last_run / NANOSECONDS,
-        given.last_error_status_code,
-        given.last_error_body,
-    )
-    return AncestorTask(task, spec)
+def _check_deliverable(spec: Spec, terms: Terms, schedule: str) -> None:
+    parse_target(spec.url)
+    check_expected(spec.expected)
+    if spec.how is not None:
+        check_how(spec.how, spec.payload)
+        _check_kept_json(spec.how, spec.payload)
+    if terms.special is not None:
+        check_special(terms.special)
+        check_kind(terms.special, schedule)
 
 
-def sealed(spec: Spec) -> bytes:
-    """``spec`` as a task or a schedule has it."""
-    return seal(spec)
-
-
-def _decoded(decode: Any, data: bytes) -> Any:
-    try:
-        return decode(data)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"not whole JSON: {error}") from None
-    except RecursionError:
-        raise InvalidInput("nested too deeply") from None
+def _check_kept_json(how: How, payload: bytes | None) -> None:
+    """A push made sure of these."""
+    if how.is_json and payload is not None:
+        check_json(payload, "json")
+    if how.metadata:
+        if not (how.metadata.isascii() and how.metadata.isprintable()):
+            raise InvalidInput("metadata: must be JSON in plain ASCII")
+        check_json(how.metadata.encode(), "metadata")
