@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from poussetaches.errors import InvalidInput
-from poussetaches.model.request_head import encode_headers
+from poussetaches.model.request_head import OURS, encode_headers
 from poussetaches.schema.words import invalid
 
 Headers = tuple[tuple[str, str], ...]
@@ -14,9 +14,6 @@ Headers = tuple[tuple[str, str], ...]
 MOST_HEADERS = 50
 #: Of all names and values together, characters.
 LONGEST_HEADERS = 8192
-
-#: How names begin that only we set: what they say must be true.
-OURS = ("poussetaches-", "webhook-")
 
 #: Names of headers whose values are for the target alone.
 _SECRET = re.compile(

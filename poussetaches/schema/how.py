@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from poussetaches.model.request_head import METHODS
+from poussetaches.model.request_head import BODILESS, METHODS
 from poussetaches.model.task import How, Spec
 from poussetaches.schema.headers import check_headers, shown_headers
 from poussetaches.schema.words import check_word, invalid
@@ -17,9 +17,6 @@ from poussetaches.schema.words import check_word, invalid
 LONGEST_METADATA = 4096
 
 FORMATS = ("envelope", "raw")
-
-#: Those that carry nothing.
-BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 USUAL = How()
 

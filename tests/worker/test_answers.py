@@ -171,13 +171,11 @@ def test_only_a_success_has_follow_ups(
 
 
 def test_tasks_that_cannot_be_read_are_no_success(transport: Transport) -> None:
-    body = json.dumps([PUSH, {"url": "ftp://nowhere"}]).encode()
+    body = json.dumps([PUSH, {"url": "gopher://a/"}]).encode()
     ended = answered(transport, 200, body, {"Content-Type": TASKS})
     assert (ended.ok, ended.status, ended.final) == (False, 200, False)
     assert not ended.follow_ups
-    assert ended.error.startswith(
-        b"the answer's tasks: Element 1: The url has the scheme"
-    )
+    assert ended.error.startswith(b"the answer's tasks: Element 1: The url has the scheme")
 
 
 def test_tasks_to_a_question_for_headers_are_not_looked_for(

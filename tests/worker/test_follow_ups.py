@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from poussetaches.channel.messages import MOST_FOLLOW_UPS, unseal
 from poussetaches.errors import InvalidInput
+from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import Submission
 from poussetaches.worker.follow_ups import FollowUps
@@ -59,6 +60,17 @@ def test_they_are_what_the_same_push_would_be() -> None:
     assert one.terms.origin == "http://b.example:80"
     [schedule] = read({**A, "schedule": "@every 1h"})
     assert (schedule.schedule, len(schedule.id)) == ("@every 1h", 40)
+
+
+def test_they_may_be_relative_to_what_their_queue_says() -> None:
+    follow_ups = FollowUps(Rules("UTC"), max_payload=10)
+    answer = Answer(200, (), b'{"url": "/next", "queue": "mail"}', False)
+    with pytest.raises(InvalidInput, match="the queue mail has no base_url"):
+        follow_ups.read(answer)
+    follow_ups.learn({"mail": QueueSettings(base_url="http://a.example/app/")})
+    [one] = follow_ups.read(answer)
+    assert unseal(one.spec).url == "http://a.example/next"
+    assert one.terms.queue == "mail"
 
 
 @pytest.mark.parametrize(
