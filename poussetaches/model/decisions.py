@@ -24,7 +24,7 @@ from poussetaches.model.events import (
     Replaced,
 )
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.recurrence import recur, schedule
+from poussetaches.model.recurrence import recur, refuse_contradiction, schedule
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import Spec, Submission, Task, Terms
 
@@ -64,12 +64,12 @@ def push_all(
 ) -> Acceptance:
     """Accept pushes, all of them. One whose key is known has the id of the task that
     came with it first, and no event. Raises InvalidInput if one names no queue that
-    there is."""
+    there is, or if one name stands for two different schedules."""
     ids: list[str] = []
     events: list[Event] = []
     #: What those before it have brought.
     keys: dict[str, str] = {}
-    scheduled: set[str] = set()
+    scheduled: dict[str, Submission] = {}
     made: set[str] = set()
     for submission in submissions:
         id, spec, delay, text, terms = submission
@@ -91,8 +91,10 @@ def push_all(
         if not text:
             terms = Terms.of(terms)
             events.append(Pushed(id, now, _eta(queue, now, delay, terms), spec, terms))
-        elif id not in scheduled:
-            scheduled.add(id)
+        elif id in scheduled:
+            refuse_contradiction(scheduled[id], submission)
+        else:
+            scheduled[id] = submission
             events += schedule(queue, submission, now, policy.rules)
     return Acceptance(ids, events)
 

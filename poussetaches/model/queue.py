@@ -143,8 +143,6 @@ class TaskQueue:
         assert task is not None
         task.state = state
         task.attempts = event.attempt
-        if event.attempt == 1 and not task.begun_at:
-            task.begun_at = event.at
         if event.attempt == 1:
             task.begun_at = event.at
         self.leased[task.id] = task

@@ -71,6 +71,16 @@ def _change(
     return events
 
 
+def refuse_contradiction(one: Submission, other: Submission) -> None:
+    """Raise InvalidInput if two schedules that are pushed together have one name and
+    are not the same: nobody can say which of them is meant."""
+    name = special(one.terms).name
+    if name and one != other:
+        raise InvalidInput(
+            f"name: {name!r:.100} stands for two different schedules", field="name"
+        )
+
+
 def drop(queue: TaskQueue, id: str, now: float) -> list[Event]:
     """Drop a schedule and its waiting run. A run in flight ends as it ends."""
     return [Unscheduled(id, now), *_cancel_waiting(queue, id, now)]
@@ -124,7 +134,7 @@ def step_clock(queue: TaskQueue, skew: float, now: float, rules: Rules) -> list[
         if (
             run is not None
             and run.state is State.WAITING
-            and not _began(run)
+            and not run.last_run_at  # what asked for a later attempt waits for that
             and _follows_wall_clock(schedule.text, rules)
         ):
             events.append(Moved(id, now, run.slot - skew))
@@ -204,8 +214,9 @@ def _slot_after(
 
 def _first(queue: TaskQueue, asked: Submission, now: float, rules: Rules) -> Recurred:
     ahead = slots_ahead(queue, asked.schedule, rules)
-    zone = special(asked.terms).timezone
-    slot = rules.first(asked.schedule, now + ahead + asked.delay, zone)
+    wishes = special(asked.terms)
+    after = now + asked.delay if wishes.eta is None else wishes.eta - queue.skew
+    slot = rules.first(asked.schedule, after + ahead, wishes.timezone)
     return Recurred(asked.id, now, slot, slot - ahead)
 
 

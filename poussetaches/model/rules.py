@@ -21,7 +21,7 @@ class Rules:
 
     def read(self, text: str, zone: str = "") -> Rule:
         """The rule itself."""
-        return parse_rule(text, self._zone_of(zone))
+        return parse_rule(text, self.zone_of(zone))
 
     def check(self, text: str, zone: str = "") -> None:
         """Raise InvalidInput if ``text`` is no rule, or one that never runs."""
@@ -40,7 +40,8 @@ class Rules:
         same in every zone."""
         return not parse_rule(text, self._zone).is_interval
 
-    def _zone_of(self, name: str) -> ZoneInfo | None:
+    def zone_of(self, name: str) -> ZoneInfo | None:
+        """The zone of that name, None for the machine's own."""
         if not name:
             return self._zone
         try:

@@ -153,6 +153,25 @@ class Calendar(Rule):
     def following(self, slot: float, now: float) -> float:
         return self.next(max(slot, now))
 
+    def skipped(self, slot: float) -> list[int]:
+        """The first times of the wall clock, two at most, that the rule names, that do
+        not exist, and for which ``slot`` is the run; in wall seconds."""
+        instant = math.floor(slot)
+        leaves = instant + self._offset(instant - 1)
+        enters = instant + self._offset(instant)
+        found: list[int] = []
+        wall = leaves - 1
+        while not self.every_hour and len(found) < 2 and wall < enters:
+            wall = self._wall_after(wall)
+            if wall < enters:
+                found.append(wall)
+        return found
+
+    def comes_twice(self, slot: float) -> bool:
+        """Whether the wall clock shows the time of ``slot`` twice."""
+        wall, _ = self._clock(math.floor(slot))
+        return self._seam(wall) is not None
+
     def _wall_after(self, wall: int) -> int:
         return int(self._cron.get_next(float, start_time=float(wall)))
 

@@ -6,6 +6,7 @@ A part of the queue: what happens to schedules and to their runs is applied here
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -19,6 +20,9 @@ from poussetaches.model.events import (
 )
 from poussetaches.model.line import Line
 from poussetaches.model.task import LastRun, Schedule, State, Task
+
+#: Where a schedule stands in the list: whether it has no name, its name, its id.
+Place = tuple[bool, str, str]
 
 #: The outcome of a run whose time has passed and that never began.
 SKIPPED = "skipped"
@@ -46,6 +50,22 @@ class Schedules(Mapping[str, Schedule]):
 
     def __contains__(self, id: object) -> bool:
         return id in self._known
+
+    # --- the list ---------------------------------------------------------------------
+
+    @staticmethod
+    def place(schedule: Schedule) -> Place:
+        """Where it stands in the list: those with a name first, by their names."""
+        special = schedule.terms.special
+        name = "" if special is None else special.name
+        return not name, name, schedule.id
+
+    def beyond(self, after: Place | None, most: int) -> list[Schedule]:
+        """The first ``most`` whose place is beyond ``after`` (None: all), in order."""
+        place = self.place
+        every = self._known.values()
+        some = (one for one in every if after is None or place(one) > after)
+        return heapq.nsmallest(most, some, key=place)
 
     # --- what happens to schedules ----------------------------------------------------
 

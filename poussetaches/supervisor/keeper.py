@@ -24,11 +24,13 @@ from poussetaches.model.bounds import (
 from poussetaches.model.decisions import Policy
 from poussetaches.model.endings import Outcome
 from poussetaches.model.events import (
+    Cancelled,
     Event,
     Expired,
     Paused,
+    Pushed,
+    Recurred,
     Resumed,
-    Scheduled,
 )
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Submission, Task
@@ -42,6 +44,9 @@ log = logging.getLogger(__name__)
 #: up to a limit, because what is allocated ahead is read at every start.
 ROOM_PER_TASK = 256
 MOST_ROOM = 16 * 1024 * 1024
+
+#: By how many tasks the events of pushes make the queue longer.
+GROWTH: dict[type[Event], int] = {Pushed: 1, Recurred: 1, Cancelled: -1}
 
 #: How soon a hand-back that found no room is tried again, seconds.
 REST = 1.0
@@ -92,7 +97,7 @@ class Keeper:
         policy = self._policy
         ids, events = decisions.push_all(self.queue, submissions, now, policy)
         if events:
-            count = sum(type(event) is not Scheduled for event in events)
+            count = sum(GROWTH.get(type(event), 0) for event in events)
             most = self._bounds.max_tasks
             if most is not None and count > most:
                 raise TooLarge(
@@ -118,6 +123,8 @@ class Keeper:
         slots of all workers. Raises StoreFull."""
         now = self.clock.now()
         event = decisions.lease(self.queue, now, free)
+        while event is not None and self._skipped(self.queue.tasks[event.id], now):
+            event = decisions.lease(self.queue, now, free)
         if event is None:
             return None
         self._record([event], spare=self._ends_room())
@@ -145,6 +152,19 @@ class Keeper:
             for event in events:
                 if isinstance(event, Expired):
                     log.warning("expired", extra=fields(task=event.id))
+
+    def _skipped(self, task: Task, now: float) -> bool:
+        """Whether ``task`` is a run that nobody wants so late; then the next one of its
+        schedule is there in its place."""
+        if not task.schedule:
+            return False
+        rules = self._policy.rules
+        events = recurrence.skip_missed(self.queue, task, now, rules)
+        self._record(events, spare=self._ends_room())
+        if events:
+            late = round(now - task.eta, 1)
+            log.warning("run skipped", extra=fields(task=task.id, late=late))
+        return bool(events)
 
     def conclude(self, task: Task, outcome: Outcome) -> None:
         """An attempt brought ``outcome``."""

@@ -312,7 +312,7 @@ def test_a_schedule_whose_rule_cannot_be_read_any_more_is_dropped_aloud(
     task = house.keeper.lease(FREE)
     assert task is not None
 
-    def unreadable(rules: Rules, *given: object, **named: object) -> float:
+    def unreadable(rules: Rules, *arguments: object) -> float:
         raise InvalidInput("no longer a rule")
 
     monkeypatch.setattr(Rules, "following", unreadable)
@@ -327,7 +327,7 @@ def test_a_rule_that_cannot_be_read_any_more_disturbs_nobody(
 ) -> None:
     house.keeper.push(Submission("s", b"spec", schedule="@daily"))
 
-    def unreadable(rules: Rules, text: str, zone: str = "") -> bool:
+    def unreadable(rules: Rules, text: str) -> bool:
         raise InvalidInput("no longer a rule")
 
     monkeypatch.setattr(Rules, "follows_wall_clock", unreadable)
