@@ -150,6 +150,11 @@ def slots_ahead(queue: TaskQueue, schedule: str, rules: Rules) -> float:
     return queue.skew if _follows_wall_clock(schedule, rules) else 0.0
 
 
+def slots_behind(queue: TaskQueue, schedule: str, rules: Rules) -> float:
+    """What that clock lacks to the wall clock, seconds."""
+    return queue.skew - slots_ahead(queue, schedule, rules)
+
+
 def _follows_wall_clock(schedule: str, rules: Rules) -> bool:
     try:
         return rules.follows_wall_clock(schedule)
@@ -178,6 +183,20 @@ def recur(
     else:
         # What is late is not due before those that have waited in time.
         yield Recurred(task.id, now, slot, max(slot - ahead, now))
+
+
+def coming(
+    queue: TaskQueue, schedule: Schedule, now: float, rules: Rules
+) -> Recurred | None:
+    """The run of a schedule that comes next: the one that waits, or what would follow
+    the one that has begun if that ended now. None if none comes."""
+    run = queue.tasks.get(schedule.id)
+    if schedule.paused or run is None:
+        return None
+    if not _began(run):
+        return Recurred(run.id, now, run.slot, run.eta)
+    following = next(recur(queue, run, now, rules))
+    return following if isinstance(following, Recurred) else None
 
 
 def skip_missed(queue: TaskQueue, task: Task, now: float, rules: Rules) -> list[Event]:

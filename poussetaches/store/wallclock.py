@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from poussetaches.errors import InvalidInput
 from poussetaches.model.decisions import Policy
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.recurrence import slots_ahead
+from poussetaches.model.recurrence import slots_behind
 from poussetaches.model.task import Schedule, Task
 
 
@@ -28,27 +27,21 @@ def to_timeline(task: Task, queue: TaskQueue, policy: Policy) -> Task:
 
 def schedule_to_wall(schedule: Schedule, queue: TaskQueue, policy: Policy) -> Schedule:
     """A schedule of ``queue`` as the wall clock has its last run now."""
-    slots_behind = _slots_behind(schedule.text, queue, policy)
-    return _with_last(schedule, queue.skew, slots_behind)
+    behind = _slots_behind(schedule.text, queue, policy)
+    return _with_last(schedule, queue.skew, behind)
 
 
 def schedule_to_timeline(
     schedule: Schedule, queue: TaskQueue, policy: Policy
 ) -> Schedule:
     """A schedule with times of the wall clock as ``queue`` would have it."""
-    slots_behind = _slots_behind(schedule.text, queue, policy)
-    return _with_last(schedule, -queue.skew, -slots_behind)
+    behind = _slots_behind(schedule.text, queue, policy)
+    return _with_last(schedule, -queue.skew, -behind)
 
 
 def _slots_behind(text: str, queue: TaskQueue, policy: Policy) -> float:
     """What the slots of a schedule lack to the wall clock."""
-    if not text:
-        return 0.0
-    try:
-        return queue.skew - slots_ahead(queue, text, policy.rules)
-    except InvalidInput:
-        # It was readable once, and only rules of fields have ever ceased to be.
-        return 0.0
+    return slots_behind(queue, text, policy.rules) if text else 0.0
 
 
 def _moved(task: Task, seconds: float, slot_seconds: float) -> Task:

@@ -37,6 +37,7 @@ from poussetaches.model.task import NO_ANSWER, Submission, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
+from poussetaches.supervisor.schedules import ScheduleVerbs
 from poussetaches.supervisor.stats import Stats
 
 #: The most tasks that a page may have.
@@ -88,7 +89,7 @@ class Handlers:
             "page": self._page,
             "pause": keeper.pause,
             "resume": keeper.resume,
-            "unschedule": keeper.unschedule,
+            **ScheduleVerbs(keeper).verbs,
         }
 
     def handle(self, child: Child, message: Message) -> None:

@@ -10,6 +10,7 @@ import logging
 import math
 import random
 from collections import deque
+from collections.abc import Callable
 
 from poussetaches.errors import IllegalEvent, QueueFull, StoreFull, TooLarge
 from poussetaches.log import fields
@@ -54,6 +55,9 @@ REST = 1.0
 #: After how many seconds something that was full may have room.
 FULL_PAUSE = 10
 
+#: What shall happen to the queue at a moment of its timeline.
+Decision = Callable[[TaskQueue, float, Policy], list[Event]]
+
 
 class Keeper:
     """``slots``: attempts at once; ``end_room``: bytes that the end of one may need.
@@ -76,6 +80,7 @@ class Keeper:
         self.store = store
         self.clock = clock
         self._policy = policy
+        self.rules = policy.rules
         self._slots = slots
         self._end_room = end_room
         self._bounds = bounds
@@ -96,22 +101,36 @@ class Keeper:
         now = self.clock.now()
         policy = self._policy
         ids, events = decisions.push_all(self.queue, submissions, now, policy)
-        if events:
-            count = sum(GROWTH.get(type(event), 0) for event in events)
-            most = self._bounds.max_tasks
-            if most is not None and count > most:
-                raise TooLarge(
-                    f"{count} pushes at once are more than max_tasks, {most}"
-                )
-            if reason := fullness(self.queue, self._bounds, further=count):
-                raise QueueFull(f"the queue is full: {reason}", retry_after=FULL_PAUSE)
-            try:
-                self._record(events, spare=self._whole_room(further=count))
-            except StoreFull as full:
-                self._refused_until = now + full.retry_after
-                raise
-            self._refused_until = -math.inf
+        self._accept(events, now)
         return ids
+
+    def decide(self, decision: Decision) -> list[Event]:
+        """Let happen what somebody asked for, and return it.
+
+        Raises what ``decision`` does and, if there are to be more tasks, QueueFull or
+        StoreFull, having changed nothing.
+        """
+        now = self.clock.now()
+        events = decision(self.queue, now, self._policy)
+        self._accept(events, now)
+        return events
+
+    def _accept(self, events: list[Event], now: float) -> None:
+        count = sum(GROWTH.get(type(event), 0) for event in events)
+        if count <= 0:
+            self._record(events, spare=self._ends_room())
+            return
+        most = self._bounds.max_tasks
+        if most is not None and count > most:
+            raise TooLarge(f"{count} pushes at once are more than max_tasks, {most}")
+        if reason := fullness(self.queue, self._bounds, further=count):
+            raise QueueFull(f"the queue is full: {reason}", retry_after=FULL_PAUSE)
+        try:
+            self._record(events, spare=self._whole_room(further=count))
+        except StoreFull as full:
+            self._refused_until = now + full.retry_after
+            raise
+        self._refused_until = -math.inf
 
     def refuses_pushes(self) -> bool:
         """Whether the disk had no room for a push whose sender may still wait to try
@@ -158,8 +177,7 @@ class Keeper:
         schedule is there in its place."""
         if not task.schedule:
             return False
-        rules = self._policy.rules
-        events = recurrence.skip_missed(self.queue, task, now, rules)
+        events = recurrence.skip_missed(self.queue, task, now, self.rules)
         self._record(events, spare=self._ends_room())
         if events:
             late = round(now - task.eta, 1)
@@ -257,14 +275,6 @@ class Keeper:
             self._record([Resumed(self.clock.now())], spare=self._ends_room())
             log.info("resumed")
 
-    def unschedule(self) -> int:
-        """Drop every schedule; returns how many there were."""
-        count = len(self.queue.schedules)
-        events = recurrence.unschedule(self.queue, self.clock.now())
-        self._record(events, spare=self._ends_room())
-        log.info("schedules dropped", extra=fields(count=count))
-        return count
-
     def forget(self) -> None:
         """Drop the dead letters that need not be kept any more."""
         now = self.clock.now()
@@ -289,7 +299,7 @@ class Keeper:
         if self.clock.stepped(self.queue.skew):
             before, skew = self.queue.skew, self.clock.skew()
             now = self.clock.now()
-            events = recurrence.step_clock(self.queue, skew, now, self._policy.rules)
+            events = recurrence.step_clock(self.queue, skew, now, self.rules)
             try:
                 self._record(events, spare=self._ends_room())
             except StoreFull:
@@ -300,8 +310,9 @@ class Keeper:
         """The slot of a run by the wall clock; 0.0 for a task that is no run."""
         if not task.schedule:
             return 0.0
-        ahead = recurrence.slots_ahead(self.queue, task.schedule, self._policy.rules)
-        return task.slot + self.queue.skew - ahead
+        return task.slot + recurrence.slots_behind(
+            self.queue, task.schedule, self.rules
+        )
 
     def commit(self) -> bool:
         """Make durable what was decided since the last commit; returns whether anything

@@ -15,6 +15,7 @@ from poussetaches.model.bounds import UNBOUNDED, Bounds
 from poussetaches.model.decisions import Policy
 from poussetaches.model.endings import Outcome
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.recurrence import unschedule
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import State, Submission, Task, Terms
 from poussetaches.store.disk import Store
@@ -479,5 +480,5 @@ def test_only_the_end_of_an_attempt_is_not_on_disk_when_the_commit_returns(
     assert is_on_disk()
     keeper.resume()
     assert is_on_disk()
-    keeper.unschedule()
+    keeper.decide(lambda queue, now, _: unschedule(queue, now))
     assert is_on_disk()
