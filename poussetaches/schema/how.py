@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from poussetaches.model.headers import check_headers, shown_headers
 from poussetaches.model.request_head import BODILESS, METHODS
 from poussetaches.model.task import How, Spec
-from poussetaches.schema.headers import check_headers, shown_headers
 from poussetaches.schema.words import check_word, invalid
 
 #: Of ``metadata``, as ASCII: it may travel in a header.

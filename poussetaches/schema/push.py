@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from poussetaches.errors import InvalidInput
+from poussetaches.model.headers import read_headers
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.schedule import schedule_id
@@ -26,7 +27,6 @@ from poussetaches.model.task import (
 )
 from poussetaches.schema.body import PlainBody, PushBody, is_given, read_body
 from poussetaches.schema.expected import read_expected
-from poussetaches.schema.headers import read_headers
 from poussetaches.schema.how import (
     FORMATS,
     USUAL,

@@ -1,4 +1,5 @@
-"""``headers``: what an application has us send along; and what of it is shown."""
+"""Headers that applications and queues have us send along: what they may be, and what
+of them is shown."""
 
 from __future__ import annotations
 
@@ -7,7 +8,6 @@ from collections.abc import Mapping
 
 from poussetaches.errors import InvalidInput
 from poussetaches.model.request_head import OURS, encode_headers
-from poussetaches.schema.words import invalid
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -34,19 +34,22 @@ def read_headers(given: Mapping[str, str] | None) -> Headers:
 def check_headers(headers: Headers) -> None:
     """Raise InvalidInput for headers that cannot be sent, or are not theirs to set."""
     if len(headers) > MOST_HEADERS:
-        raise invalid("headers", f"{len(headers)} are more than {MOST_HEADERS}")
+        raise _invalid(f"{len(headers)} are more than {MOST_HEADERS}")
     length = sum(len(name) + len(value) for name, value in headers)
     if length > LONGEST_HEADERS:
-        raise invalid(
-            "headers", f"{length} characters in all are more than {LONGEST_HEADERS}"
-        )
+        raise _invalid(f"{length} characters in all are more than {LONGEST_HEADERS}")
+    seen: set[str] = set()
     for name, _ in headers:
-        if name.lower().startswith(OURS):
-            raise invalid("headers", f"{name} is for the service itself to set")
+        lower = name.lower()
+        if lower.startswith(OURS):
+            raise _invalid(f"{name:.100} is for the service itself to set")
+        if lower in seen:
+            raise _invalid(f"{name:.100} is there twice")
+        seen.add(lower)
     try:
         encode_headers(headers)
     except InvalidInput as error:
-        raise invalid("headers", error.message) from None
+        raise _invalid(error.message) from None
 
 
 def shown_headers(headers: Headers) -> dict[str, str]:
@@ -54,3 +57,7 @@ def shown_headers(headers: Headers) -> dict[str, str]:
     return {
         name: "***" if _SECRET.fullmatch(name) else value for name, value in headers
     }
+
+
+def _invalid(reason: str) -> InvalidInput:
+    return InvalidInput(f"headers: {reason}", field="headers")
