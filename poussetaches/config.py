@@ -8,18 +8,20 @@ environment, which outranks the file. ``conf/poussetaches.ini`` is the manual.
 
 from __future__ import annotations
 
-import configparser
 import dataclasses
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from poussetaches import config_file, queue_section
 from poussetaches.errors import ConfigError
 from poussetaches.model.allowlist import AllowList
 from poussetaches.model.caps import Caps
 from poussetaches.model.named_queue import SHARES
+from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.setting import (
     ADDRESS,
     CAPS,
@@ -40,10 +42,10 @@ from poussetaches.setting import (
     whole,
 )
 
-#: The one section a configuration file may have.
-SECTION = "poussetaches"
 #: Names the configuration file, where ``--config`` does not.
 PATH_VARIABLE = f"{PREFIX}CONFIG"
+#: The same of mentat/taskqueue, where neither does.
+TASKQUEUE_VARIABLE = "TASKQUEUE_CONFIG_FILE"
 #: Variables with our prefix that are not settings of the service: the file, and the
 #: address the client library and the command line talk to.
 OTHER_VARIABLES = frozenset({PATH_VARIABLE, f"{PREFIX}URL"})
@@ -120,6 +122,9 @@ class Config:
         or_word("auto", size(1024**2, 1024**5)),
         "Memory that tasks may fill; auto: half of what there is.",
     )
+    auto_create_queues: bool = setting(
+        "no", SWITCH, "Make the queue that a push names if there is none."
+    )
     key_ttl: float = setting(
         "24h",
         duration(0, 366 * 24 * 3600),
@@ -150,10 +155,19 @@ class Config:
         "text", choice("text", "json"), "Log for people or for machines."
     )
 
+    #: The queues that have a section, by name.
+    queues: Mapping[str, QueueSettings] = dataclasses.field(default_factory=dict)
+
     #: Where each setting that was given stands, by its name.
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
+    #: The same of each queue, and of each setting of one (``mail.rate``).
+    queue_sources: Mapping[str, str] = dataclasses.field(
+        default_factory=dict, compare=False
+    )
     #: Sentences about what was given and is ignored.
     warnings: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    #: What the lines of a taskqueue.ini mean here, for people.
+    meanings: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     @property
     def slots(self) -> int:
@@ -174,9 +188,10 @@ class Config:
         given, None where a flag was not used. An empty variable counts as not set.
         Raises ConfigError, also for a bad value that another source would overrule.
         """
-        path = path or environ.get(PATH_VARIABLE)
-        given = [*_from_file(path)] if path else []
-        warnings = []
+        path = path or environ.get(PATH_VARIABLE) or environ.get(TASKQUEUE_VARIABLE)
+        file = config_file.read(path) if path else config_file.Contents()
+        given = [*file.settings]
+        warnings = [*file.warnings]
         for variable in sorted(environ):
             if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
                 continue
@@ -192,12 +207,16 @@ class Config:
             for name, text in flags.items()
             if text is not None
         ]
-        return cls._of(given, tuple(warnings))
+        return cls._of(
+            given,
+            queues=file.queues,
+            queue_sources=file.queue_sources,
+            warnings=tuple(warnings),
+            meanings=file.meanings,
+        )
 
     @classmethod
-    def _of(
-        cls, given: Iterable[tuple[str, str, str]], warnings: tuple[str, ...] = ()
-    ) -> Config:
+    def _of(cls, given: Iterable[tuple[str, str, str]], **others: Any) -> Config:
         """From name, text and source of what was given, least important first."""
         values, sources = {}, {}
         for name, text, source in given:
@@ -210,28 +229,48 @@ class Config:
                 )
             values[name] = SETTINGS[name].parse(text, source)
             sources[name] = source
-        return cls(**values, sources=sources, warnings=warnings)
+        return cls(**values, **others, sources=sources)
 
-    def to_wire(self) -> dict[str, str]:
-        """Every setting as text, secrets too, to hand to a child over its channel."""
-        return {
+    def to_wire(self) -> dict[str, Any]:
+        """Every setting as text, secrets too, to hand to a child over its channel; and
+        the queues that have a section, if any has."""
+        wire: dict[str, Any] = {
             name: row.kind.show(getattr(self, name)) for name, row in SETTINGS.items()
         }
+        if self.queues:
+            wire["queues"] = {name: one.to_wire() for name, one in self.queues.items()}
+        return wire
 
     @classmethod
-    def from_wire(cls, wire: Mapping[str, str]) -> Config:
+    def from_wire(cls, wire: Mapping[str, Any]) -> Config:
         """The Config that ``to_wire`` was called on.
 
         A setting that is missing, because the sender is older than this code, has its
         default. Raises ConfigError.
         """
-        return cls._of((name, text, "the supervisor") for name, text in wire.items())
+        given = dict(wire)
+        queues = given.pop("queues", {})
+        return cls._of(
+            ((name, text, "the supervisor") for name, text in given.items()),
+            queues={name: QueueSettings.from_wire(one) for name, one in queues.items()},
+        )
 
     def describe(self) -> Iterator[tuple[str, str, str]]:
         """Name, value and source of every setting, for people: secrets are masked."""
         for name, row in SETTINGS.items():
             value = row.show(getattr(self, name))
             yield name, value, self.sources.get(name, "default")
+
+    def describe_queues(self) -> Iterator[tuple[str, str, list[tuple[str, str, str]]]]:
+        """Name and source of every queue that has a section, and its settings as
+        ``describe`` has them."""
+        for name, settings in self.queues.items():
+            source = self.queue_sources.get(name, "")
+            rows = [
+                (one, text, self.queue_sources.get(f"{name}.{one}", source))
+                for one, text in queue_section.describe(settings).items()
+            ]
+            yield name, source, rows
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value, _ in self.describe())
@@ -249,43 +288,3 @@ SETTINGS: Mapping[str, Setting] = {
 def _nearest(name: str) -> Setting | None:
     near = difflib.get_close_matches(name, SETTINGS, 1)
     return SETTINGS[near[0]] if near else None
-
-
-def _from_file(path: str) -> Iterator[tuple[str, str, str]]:
-    """Name, text and source of each setting in a file; raises ConfigError."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text: byte {error.start}") from error
-    # No section is special, so [DEFAULT] is refused like any other; "%", "#" and ":"
-    # mean nothing inside a value, because secrets and addresses have them.
-    parser = configparser.ConfigParser(
-        interpolation=None, default_section="", delimiters=("=",), strict=True
-    )
-    try:
-        parser.read_string(text, path)
-    except configparser.Error as error:
-        raise ConfigError(f"{path}:{_refusal(error)}") from error
-    lines = [line.split("=")[0].strip().lower() for line in text.split("\n")]
-    for section in parser.sections():
-        if section != SECTION:
-            raise ConfigError(
-                f"{path}: there is no section [{section}], settings stand in"
-                f" [{SECTION}]"
-            )
-        for name, value in parser.items(section):
-            yield name, value, f"{path}:{lines.index(name) + 1} [{section}]"
-
-
-def _refusal(error: configparser.Error) -> str:
-    """Line and complaint of the parser, without the line's text: it may be a secret."""
-    if isinstance(error, configparser.DuplicateOptionError):
-        return f"{error.lineno}: {error.option} is set twice"
-    if isinstance(error, configparser.DuplicateSectionError):
-        return f"{error.lineno}: the section [{error.section}] stands twice"
-    if isinstance(error, configparser.MissingSectionHeaderError):
-        return f"{error.lineno}: a line [{SECTION}] must come before the settings"
-    assert isinstance(error, configparser.ParsingError)
-    return f'{error.errors[0][0]}: this is neither "name = value" nor a comment'

@@ -27,7 +27,11 @@ MAY_IMPORT = {
     "allocator": "",
     # A list of targets is read by what it is later applied with.
     "setting": "model errors",
-    "config": "setting model errors",
+    "queue_section": "setting model errors",
+    # Files of others, and ours.
+    "taskqueue_ini": "queue_section model errors",
+    "config_file": "taskqueue_ini queue_section model errors",
+    "config": "config_file queue_section setting model errors",
     # What a task is. The public names of its fields are the business of schema alone.
     "model": "errors",
     # A callback is told about another task, whose spec comes to it sealed.
@@ -53,7 +57,7 @@ MAY_IMPORT = {
     # What applications import: no server code.
     "client": "schema model errors",
     "cli": "supervisor store store.interchange store.adoption schema client model"
-    " config setting log title lifeline errors",
+    " config queue_section setting log title lifeline errors",
     "__main__": "cli",
 }
 

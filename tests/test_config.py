@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poussetaches.config import OTHER_VARIABLES, SECTION, SETTINGS, Config
+from poussetaches.config import OTHER_VARIABLES, SETTINGS, Config
+from poussetaches.config_file import SECTION
 from poussetaches.errors import ConfigError
 from poussetaches.model.allowlist import AllowList
 from poussetaches.setting import Address
@@ -213,8 +214,8 @@ def test_a_bad_value_is_refused_even_where_another_would_overrule_it() -> None:
             '{}:2: this is neither "name = value" nor a comment',
         ),
         (
-            "[queue:mail]\nrate = 1/s\n",
-            "{}: there is no section [queue:mail], settings stand in [poussetaches]",
+            "[poussetaches]\n[mail]\nrate = 1/s\n",
+            "{}: there is no section [mail], settings stand in [poussetaches], those o",
         ),
         (
             "[DEFAULT]\nworkers = 3\n",

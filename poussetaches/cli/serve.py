@@ -12,6 +12,7 @@ import click
 from poussetaches import log
 from poussetaches.config import SETTINGS, Config
 from poussetaches.errors import StoreError
+from poussetaches.model.queue_fields import FIELDS
 from poussetaches.title import set_title
 
 logger = logging.getLogger(__name__)
@@ -60,9 +61,17 @@ def check_config(path: str | None, **flags: Any) -> None:
     config = Config.load(path, os.environ, flags)
     for warning in config.warnings:
         click.echo(f"warning: {warning}", err=True)
-    width = max(len(name) for name in SETTINGS)
+    width = max(map(len, (*SETTINGS, *FIELDS)))
     for name, value, source in config.describe():
         click.echo(f"{name:<{width}} = {value}  ({source})")
+    for queue, where, rows in config.describe_queues():
+        click.echo(f"\n[queue:{queue}]  ({where})")
+        for name, value, source in rows:
+            click.echo(f"{name:<{width}} = {value}  ({source})")
+    if config.meanings:
+        click.echo("\nWhat its lines mean here:")
+        for meaning in config.meanings:
+            click.echo(f"  {meaning}")
 
 
 COMMANDS = (serve, check_config)

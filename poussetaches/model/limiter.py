@@ -27,7 +27,8 @@ class Rate(NamedTuple):
         return UNITS[self.unit] / self.attempts
 
     def __str__(self) -> str:
-        return f"{self.attempts:g}/{self.unit}"
+        attempts = f"{self.attempts:.6f}".rstrip("0").rstrip(".")
+        return f"{attempts}/{self.unit}"
 
 
 class Limiter:

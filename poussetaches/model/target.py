@@ -40,6 +40,7 @@ _TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST_NAME = re.compile(r"(?:[a-z0-9_\-]{1,63}\.)*[a-z0-9_\-]{1,63}\.?")
 _PORT = re.compile(r"[0-9]{1,5}")
+_USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
 #: Letters that IDNA 2003 maps away and IDNA 2008 keeps (sharp s, final sigma, the two
 #: joiners): the two standards lead to different hosts, so neither is chosen.
 _AMBIGUOUS = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
@@ -133,6 +134,11 @@ def _check_characters(url: str) -> None:
     if bad := _FORBIDDEN.search(url):
         what = {" ": "a space", "\\": "a backslash"}.get(bad[0], "a control character")
         raise _invalid(f"has {what} at position {bad.start()}; percent-encode it")
+
+
+def hide_password(url: str) -> str:
+    """``url`` for people: what stands before its host is masked."""
+    return _USERINFO.sub(r"\1***@", url)
 
 
 def _invalid(problem: str) -> InvalidInput:

@@ -11,4 +11,10 @@ from poussetaches.model.rules import Rules
 
 def policy_of(config: Config) -> Policy:
     """The rules that ``config`` asks for."""
-    return Policy(DEFAULT, Rules(config.schedule_timezone), seal, config.hold_limit)
+    return Policy(
+        DEFAULT,
+        Rules(config.schedule_timezone),
+        seal,
+        config.hold_limit,
+        config.auto_create_queues,
+    )
