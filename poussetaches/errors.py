@@ -51,6 +51,12 @@ class MethodNotAllowed(PousseTachesError):
     code = "method_not_allowed"
 
 
+class Conflict(PousseTachesError):
+    """What is there does not allow it."""
+
+    code = "conflict"
+
+
 class Unavailable(PousseTachesError):
     """The service cannot do it now; the caller may try again."""
 

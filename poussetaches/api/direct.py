@@ -15,6 +15,7 @@ from http.client import responses
 from typing import TYPE_CHECKING, NamedTuple
 
 from poussetaches.errors import (
+    Conflict,
     InvalidInput,
     MethodNotAllowed,
     NotFound,
@@ -39,6 +40,7 @@ STATUSES: tuple[tuple[type[PousseTachesError], int], ...] = (
     (InvalidInput, 400),
     (NotFound, 404),
     (MethodNotAllowed, 405),
+    (Conflict, 409),
     (Unavailable, 503),
     (PousseTachesError, 500),
 )

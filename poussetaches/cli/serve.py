@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -35,7 +36,7 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_with_settings
 def serve(path: str | None, **flags: str | None) -> None:
-    """Run the service until SIGTERM or Ctrl-C.
+    """Run the service until SIGTERM or Ctrl-C; SIGHUP has the queues read again.
 
     Each setting can stand in the file of --config, in the environment (workers as
     POUSSETACHES_WORKERS), or be given as a flag; the latter win.
@@ -43,13 +44,14 @@ def serve(path: str | None, **flags: str | None) -> None:
     # Imported here: no other command needs the supervisor's world.
     from poussetaches.supervisor.serve import serve as run
 
-    config = Config.load(path, os.environ, flags)
+    load = partial(Config.load, path, os.environ, flags)
+    config = load()
     log.setup("supervisor", config.log_level, config.log_format)
     set_title("supervisor")
     for warning in config.warnings:
         logger.warning(warning)
     try:
-        run(config)
+        run(config, load)
     except OSError as error:
         raise StoreError(f"the service had to stop: {error}") from error
 

@@ -38,6 +38,7 @@ from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.schedules import ScheduleVerbs
+from poussetaches.supervisor.queue_verbs import QueueVerbs
 from poussetaches.supervisor.stats import Stats
 
 #: The most tasks that a page may have.
@@ -63,7 +64,12 @@ class Handlers:
     """
 
     def __init__(
-        self, keeper: Keeper, dispatch: Dispatch, stats: Stats, config: Config
+        self,
+        keeper: Keeper,
+        dispatch: Dispatch,
+        stats: Stats,
+        config: Config,
+        queue_verbs: QueueVerbs,
     ) -> None:
         self._keeper = keeper
         self._dispatch = dispatch
@@ -90,6 +96,7 @@ class Handlers:
             "pause": keeper.pause,
             "resume": keeper.resume,
             **ScheduleVerbs(keeper).verbs,
+            **queue_verbs.table(),
         }
 
     def handle(self, child: Child, message: Message) -> None:

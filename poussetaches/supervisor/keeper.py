@@ -314,6 +314,11 @@ class Keeper:
             self.queue, task.schedule, self.rules
         )
 
+    def record(self, events: list[Event]) -> None:
+        """Have happen what was decided elsewhere. Raises StoreFull, having changed
+        nothing."""
+        self._record(events, spare=self._ends_room())
+
     def commit(self) -> bool:
         """Make durable what was decided since the last commit; returns whether anything
         was. Raises OSError."""

@@ -19,11 +19,15 @@ from poussetaches.channel.messages import Configure, Stop
 from poussetaches.config import Config
 from poussetaches.errors import ChannelError, IllegalEvent, StartupError, StoreFull
 from poussetaches.log import fields
+from poussetaches.supervisor.bulletin import Bulletin
 from poussetaches.supervisor.children import Child, Children, describe
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.dumper import Dumper
 from poussetaches.supervisor.handlers import Handlers
 from poussetaches.supervisor.keeper import Keeper
+from poussetaches.supervisor.queue_keeper import QueueKeeper
+from poussetaches.supervisor.queue_verbs import QueueVerbs
+from poussetaches.supervisor.reload import Reload
 from poussetaches.supervisor.signals import Signals
 from poussetaches.supervisor.stats import Stats
 from poussetaches.supervisor.systemd import Keepalive, notify
@@ -44,7 +48,13 @@ class Supervisor:
     """Everything together. ``run`` it once; it returns when the service has ended."""
 
     def __init__(
-        self, config: Config, keeper: Keeper, children: Children, signals: Signals
+        self,
+        config: Config,
+        keeper: Keeper,
+        children: Children,
+        signals: Signals,
+        queues: QueueKeeper,
+        reload: Reload,
     ) -> None:
         now = time.monotonic()
         self._config = config
@@ -65,7 +75,11 @@ class Supervisor:
         self._stats = Stats(
             keeper, children, self._dispatch, self._dumper, started_at=now
         )
-        self._handlers = Handlers(keeper, self._dispatch, self._stats, config)
+        self._queues = queues
+        self._reload = reload
+        self._bulletin = Bulletin(queues, children)
+        verbs = QueueVerbs(queues, self._bulletin)
+        self._handlers = Handlers(keeper, self._dispatch, self._stats, config, verbs)
         self._stopping = False
         #: Whether all that was left has been killed, and whether even that was in vain.
         self._killed = False
@@ -132,6 +146,7 @@ class Supervisor:
         self._watchdog.at("leases")
         self._dispatch.lease(now)
         self._handlers.send_pulses(now)
+        self._bulletin.post()
         self._watchdog.at("commit")
         if self._keeper.commit():
             # What has changed may be a chore's business, too.
@@ -153,6 +168,7 @@ class Supervisor:
             self._fill(now)
         self._keeper.hand_back_orphans()
         self._keeper.forget()
+        self._queues.drop_abandoned()
 
     def _do_chores_between_commits(self, now: float) -> None:
         if self._dumper.due_at() <= now and not self._dispatch.draining:
@@ -196,6 +212,7 @@ class Supervisor:
         for child in self._children.fill(now):
             self._selector.register(child.peer, selectors.EVENT_READ, child)
             child.peer.send(Configure(self._config.to_wire()))
+            self._bulletin.welcome(child)
             log.info(
                 "child started",
                 extra=fields(child=child.name, process=child.process.pid),
@@ -284,6 +301,9 @@ class Supervisor:
             if number == signal.SIGCHLD:
                 # Other children are missed when their channel ends.
                 self._dumper.reap(time.monotonic())
+                continue
+            if number == signal.SIGHUP:
+                self._config = self._reload(self._config)
                 continue
             name = signal.Signals(number).name
             if not self._dispatch.draining:

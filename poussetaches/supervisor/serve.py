@@ -9,11 +9,12 @@ import logging
 import os
 import resource
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 from poussetaches import usage
 from poussetaches.config import Config
-from poussetaches.errors import StoreError
+from poussetaches.errors import StoreError, StoreFull
 from poussetaches.log import fields
 from poussetaches.model.bounds import Bounds
 from poussetaches.model.queue import TaskQueue
@@ -26,6 +27,8 @@ from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.listener import listen
 from poussetaches.supervisor.loop import Supervisor
 from poussetaches.supervisor.policy import policy_of
+from poussetaches.supervisor.queue_keeper import QueueKeeper
+from poussetaches.supervisor.reload import Reload
 from poussetaches.supervisor.signals import Signals
 
 log = logging.getLogger(__name__)
@@ -40,8 +43,9 @@ END_SIZE = 1024
 NEVER = 2**31 - 1
 
 
-def serve(config: Config) -> None:
-    """Run the service; returns when it was asked to stop and has.
+def serve(config: Config, load: Callable[[], Config]) -> None:
+    """Run the service; returns when it was asked to stop and has. ``load`` reads the
+    configuration again.
 
     Raises PousseTachesError (a sentence for people) if it cannot start, OSError if the
     store fails under it.
@@ -51,6 +55,9 @@ def serve(config: Config) -> None:
     faulthandler.enable()
     with closing(Signals()) as signals:
         keeper = _recover(config)
+        queues = QueueKeeper(keeper)
+        reload = Reload(load, config, queues)
+        _configure(queues, config)
         host, port = config.bind
         listener = listen(host, port, patience=PATIENCE)
         if config.start_paused:
@@ -65,7 +72,7 @@ def serve(config: Config) -> None:
             workers=config.workers,
             heartbeat_timeout=config.heartbeat_timeout,
         )
-        Supervisor(config, keeper, children, signals).run()
+        Supervisor(config, keeper, children, signals, queues, reload).run()
     log.info("stopped", extra=fields(waiting=keeper.queue.waiting))
 
 
@@ -117,6 +124,18 @@ def _recover(config: Config) -> Keeper:
         ),
     )
     return keeper
+
+
+def _configure(queues: QueueKeeper, config: Config) -> None:
+    try:
+        queues.configure(config.queues)
+    except StoreFull as full:
+        # What is in the queues can be delivered, and that may make room.
+        log.error(
+            "the queues are as they were before the configuration changed: %s;"
+            " SIGHUP has them taken when there is room",
+            full.message,
+        )
 
 
 def _collect_young_only() -> None:

@@ -11,6 +11,7 @@ HANDLED = (
     signal.SIGINT,
     signal.SIGQUIT,
     signal.SIGCHLD,
+    signal.SIGHUP,
 )
 
 

@@ -45,6 +45,8 @@ from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.loop import Supervisor
+from poussetaches.supervisor.queue_keeper import QueueKeeper
+from poussetaches.supervisor.reload import Reload
 from tests.supervisor.test_keeper import POLICY
 from tests.support.scale import times
 
@@ -72,7 +74,11 @@ class House:
         children: Any = self
         signals: Any = self._signals
         config = Config(concurrency=4, max_response=1000)
-        self.supervisor = Supervisor(config, self.keeper, children, signals)
+        queues = QueueKeeper(self.keeper)
+        reload = Reload(lambda: config, config, queues)
+        self.supervisor = Supervisor(
+            config, self.keeper, children, signals, queues, reload
+        )
 
     def close(self) -> None:
         for child in [*self.living]:

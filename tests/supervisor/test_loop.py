@@ -22,6 +22,8 @@ from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.loop import LAZINESS, NEVER, REST, Supervisor
+from poussetaches.supervisor.queue_keeper import QueueKeeper
+from poussetaches.supervisor.reload import Reload
 from poussetaches.supervisor.systemd import Keepalive
 from tests.supervisor.test_keeper import POLICY
 from tests.support.queues import FREE
@@ -80,7 +82,9 @@ def supervisor(tmp_path: Path, api: Api) -> Iterator[Supervisor]:
     with socket.socket() as signals:
         children: Any = api
         any_signals: Any = signals
-        supervisor = Supervisor(Config(), keeper, children, any_signals)
+        queues = QueueKeeper(keeper)
+        reload = Reload(Config, Config(), queues)
+        supervisor = Supervisor(Config(), keeper, children, any_signals, queues, reload)
         selector = supervisor._selector
         selector.register(api.child.peer, selectors.EVENT_READ, api.child)
         yield supervisor
