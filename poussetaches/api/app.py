@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bottle import Bottle, HTTPError, HTTPResponse, request
 
-from poussetaches.api import ancestor, health, native, pushes
+from poussetaches.api import ancestor, health, native, pushes, queues
 from poussetaches.api.direct import (
     Direct,
     DirectView,
@@ -39,6 +39,7 @@ def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
     for routes in (
         ancestor.routes(gateway),
         native.routes(gateway),
+        queues.routes(gateway),
         health.routes(vitals),
     ):
         for method, path, bottle_view in routes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gevent.lock import BoundedSemaphore
@@ -58,6 +58,37 @@ class Gateway:
             page = self._channel.call("page", which=which, limit=limit, cursor=cursor)
         views = [_view(fields) for fields in page["tasks"]]
         return views, page["total"], page["cursor"]
+
+    def queue_views(self) -> list[dict[str, Any]]:
+        """Every queue (see ``QueueKeeper.view``)."""
+        answered: list[dict[str, Any]] = self._channel.call("queues")
+        return answered
+
+    def queue_view(self, name: str) -> dict[str, Any]:
+        """One queue. Raises NotFound, too."""
+        answered: dict[str, Any] = self._channel.call("queue", name=name)
+        return answered
+
+    def set_queue(self, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Make or change a queue; what is then to be seen of it, and ``is_new``."""
+        answered: dict[str, Any] = self._channel.call(
+            "queue_set", name=name, changes=changes
+        )
+        return answered
+
+    def drop_queue(self, name: str) -> None:
+        """Do without a queue."""
+        self._channel.call("queue_drop", name=name)
+
+    def purge_queue(self, name: str) -> int:
+        """Cancel what waits in a queue; how many tasks."""
+        cancelled: int = 0
+        # Bit by bit, so that others have their turn.
+        while True:
+            answered = self._channel.call("queue_purge", name=name)
+            cancelled += answered["cancelled"]
+            if answered["is_over"]:
+                return cancelled
 
     def pause(self) -> None:
         """Lease nothing from now on."""

@@ -39,14 +39,26 @@ class Service:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON at ``path``."""
-        try:
-            return self._request("GET", path, params=query).json()
-        except ValueError as error:
-            raise self._stranger() from error
+        return self.ask("GET", path, params=query)
 
     def post(self, path: str) -> None:
         """Have done what ``path`` stands for."""
         self._request("POST", path)
+
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        """Have what is at ``path`` be as ``body`` says; the JSON of the answer."""
+        return self.ask("PUT", path, json=body)
+
+    def delete(self, path: str) -> None:
+        """Do without what is at ``path``."""
+        self._request("DELETE", path)
+
+    def ask(self, method: str, path: str, **given: Any) -> Any:
+        """Have something done; the JSON of the answer."""
+        try:
+            return self._request(method, path, **given).json()
+        except ValueError as error:
+            raise self._stranger() from error
 
     def push(self, body: dict[str, Any]) -> str:
         """Push a task; its id."""

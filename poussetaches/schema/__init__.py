@@ -16,6 +16,7 @@ from poussetaches.schema.push import (
     Queues,
     parse_push,
 )
+from poussetaches.schema.queue import parse_queue, queue_json
 from poussetaches.schema.report import report_json
 from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
 
@@ -36,6 +37,8 @@ __all__ = [
     "parse_batch",
     "parse_follow_ups",
     "parse_push",
+    "parse_queue",
+    "queue_json",
     "report_json",
     "task_json",
 ]
