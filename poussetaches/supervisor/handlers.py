@@ -37,8 +37,8 @@ from poussetaches.model.task import NO_ANSWER, Submission, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
-from poussetaches.supervisor.schedules import ScheduleVerbs
 from poussetaches.supervisor.queue_verbs import QueueVerbs
+from poussetaches.supervisor.schedules import ScheduleVerbs
 from poussetaches.supervisor.stats import Stats
 
 #: The most tasks that a page may have.

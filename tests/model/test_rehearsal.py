@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from poussetaches.errors import InvalidInput
 from poussetaches.model.rehearsal import HORIZON, Coming, rehearse

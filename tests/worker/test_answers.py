@@ -175,7 +175,9 @@ def test_tasks_that_cannot_be_read_are_no_success(transport: Transport) -> None:
     ended = answered(transport, 200, body, {"Content-Type": TASKS})
     assert (ended.ok, ended.status, ended.final) == (False, 200, False)
     assert not ended.follow_ups
-    assert ended.error.startswith(b"the answer's tasks: Element 1: The url has the scheme")
+    assert ended.error.startswith(
+        b"the answer's tasks: Element 1: The url has the scheme"
+    )
 
 
 def test_tasks_to_a_question_for_headers_are_not_looked_for(
