@@ -34,7 +34,7 @@ from poussetaches.channel.messages import (
 )
 from poussetaches.errors import ChannelError
 from poussetaches.model.backoff import Growth
-from poussetaches.model.task import PLAIN, Spec, Special, Submission, Terms
+from poussetaches.model.task import PLAIN, How, Report, Spec, Special, Submission, Terms
 from tests.support.scale import times
 
 NUMBERS = st.integers(0, 2**63)
@@ -347,7 +347,22 @@ def test_a_message_that_is_too_long_is_refused_by_its_sender(
 # --- the seal -----------------------------------------------------------------------
 
 
-@given(st.builds(Spec, TEXTS, st.none() | BYTES, NUMBERS))
+REPORTS = st.builds(
+    Report, TEXTS, TEXTS, BYTES, TEXTS, NUMBERS, NUMBERS, st.none() | BYTES, FLOATS
+)
+HOWS = st.builds(
+    How,
+    TEXTS,
+    st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple),
+    st.booleans(),
+    st.booleans(),
+    TEXTS,
+    st.none() | REPORTS,
+)
+EXPECTED = NUMBERS | TEXTS | st.lists(NUMBERS | TEXTS, max_size=3).map(tuple)
+
+
+@given(st.builds(Spec, TEXTS, st.none() | BYTES, EXPECTED, st.none() | HOWS))
 def test_a_sealed_spec_opens_again(spec: Spec) -> None:
     assert unseal(seal(spec)) == spec
 

@@ -111,7 +111,7 @@ def journal(directory: Path) -> Path:
     return directory / "journal-00000001.msgpack"
 
 
-def damage(directory: Path, offset: int = 240) -> None:
+def damage(directory: Path, offset: int = 270) -> None:
     path = journal(directory)
     changed = bytearray(path.read_bytes())
     changed[offset] ^= 1
