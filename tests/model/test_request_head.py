@@ -29,6 +29,19 @@ def test_a_head_is_a_request_line_headers_and_an_empty_line() -> None:
     )
 
 
+def test_lines_that_are_there_already_are_headers_like_the_others() -> None:
+    fixed = encode_headers([("X-A", "1"), ("authorization", "Bearer x")])
+    target = parse_target("http://user:secret@app/")
+    more: list[tuple[str, str]]
+    for more in ([], [("X-B", "2")]):
+        head = encode_head("GET", target, more, 0, fixed)
+        together = [("X-A", "1"), ("authorization", "Bearer x"), *more]
+        assert head == encode_head("GET", target, together, 0)
+        assert b"Basic" not in head
+    other = encode_headers([("X-Authorization", "1"), ("X-A", "authorization:")])
+    assert b"Authorization: Basic" in encode_head("GET", target, [], 0, other)
+
+
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_an_empty_body_has_a_length_where_a_body_is_usual(method: str) -> None:
     head = encode_head(method, TARGET, [], 0)

@@ -278,6 +278,35 @@ def test_the_name_of_a_host_is_kept_for_its_certificate() -> None:
     assert error.kind == "tls"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        # The first eight count as global for Python, at least before 3.13.
+        "192.88.99.1",
+        "224.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::7f00:1",
+        "2002:7f00:1::",
+        "ff02::1",
+        "5f00::1",
+        # And this one as not private.
+        "100.64.0.1",
+        "10.0.0.1",
+        "203.0.113.9",
+        "2001:db8::1",
+    ],
+)
+def test_what_an_address_is_for_does_not_matter_but_whether_it_is_in_the_list(
+    address: str,
+) -> None:
+    """No library's opinion about which addresses are private decides anything."""
+    transport = guarded("192.168.0.0/16, fd00::/8", answers=[[at(address, 80)]])
+    error = failure(transport, "http://h.example/")
+    assert error.kind == "refused"
+    assert error.message.endswith(" is not in allowed_targets")
+
+
 def test_a_name_that_does_not_resolve_is_no_refusal() -> None:
     nowhere = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     error = failure(guarded("10.0.0.0/8", answers=[nowhere]), "http://nowhere.example/")
