@@ -45,6 +45,12 @@ class NotFound(PousseTachesError):
     code = "not_found"
 
 
+class Conflict(PousseTachesError):
+    """What is asked for does not fit what has become of the thing; nothing changed."""
+
+    code = "conflict"
+
+
 class MethodNotAllowed(PousseTachesError):
     """The path exists, the method does not fit it."""
 

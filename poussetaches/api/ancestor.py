@@ -1,7 +1,7 @@
 """The surface of the first ancestor (tsileo/poussetaches), field by field.
 
-Beyond it: errors have a body, lists have ``total``, ``limit`` and ``cursor``, and
-``GET /`` says more.
+Beyond it: errors have a body, lists have ``total``, ``limit`` and ``cursor``, there is
+one more of them (``/expired``), and ``GET /`` says more.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         return view
 
     yield "GET", "/", status
-    for which in ("waiting", "success", "dead", "cron"):
+    for which in ("waiting", "success", "dead", "cron", "expired"):
         yield "GET", f"/{which}", listed(which)
     yield "DELETE", "/cron", drop_schedules
     yield "POST", "/pause", pause

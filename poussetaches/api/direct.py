@@ -39,6 +39,7 @@ STATUSES: tuple[tuple[type[PousseTachesError], int], ...] = (
     (TooSlow, 408),
     (InvalidInput, 400),
     (NotFound, 404),
+    (Conflict, 409),
     (MethodNotAllowed, 405),
     (Conflict, 409),
     (Unavailable, 503),

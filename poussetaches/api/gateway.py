@@ -90,6 +90,19 @@ class Gateway:
             if answered["is_over"]:
                 return cancelled
 
+    def task(self, id: str) -> TaskView:
+        """A task, whatever has become of it."""
+        return _view(self._channel.call("task", id=id))
+
+    def cancel(self, id: str) -> TaskView:
+        """End a task before its time; as it is then."""
+        return _view(self._channel.call("cancel", id=id))
+
+    def replace(self, id: str, request: PushRequest) -> TaskView:
+        """Make a waiting task another one under its id; as it is then."""
+        asked = submission(*request)
+        return _view(self._channel.call("replace", id=id, submission=asked))
+
     def pause(self) -> None:
         """Lease nothing from now on."""
         self._channel.call("pause")

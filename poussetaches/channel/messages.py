@@ -193,6 +193,14 @@ def submission(
     return Submission(id, _pack(spec), delay, schedule, terms)
 
 
+def read_submission(fields: Any) -> Submission:
+    """A Submission that came as an argument of a Call. Raises ChannelError."""
+    try:
+        return msgspec.convert(fields, Submission)
+    except msgspec.ValidationError as error:
+        raise ChannelError(f"not a submission: {error!s:.100}") from error
+
+
 def unseal(sealed: bytes) -> Spec:
     """The Spec that ``seal`` closed, by this version or an older one. Raises
     ChannelError."""

@@ -64,6 +64,8 @@ def _list(
         return len(queue.succeeded), queue.succeeded.beyond(after)
     if which == "dead":
         return len(queue.dead), queue.dead.beyond(after)
+    if which == "expired":
+        return len(queue.expired), queue.expired.beyond(after)
     if which == "cron":
         return len(queue.runs), queue.runs.beyond(after)
     raise InvalidInput(f"there is no list {which!r}")

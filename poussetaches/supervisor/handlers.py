@@ -32,14 +32,16 @@ from poussetaches.errors import (
     PousseTachesError,
 )
 from poussetaches.model import listing
+from poussetaches.model.backoff import Growth
 from poussetaches.model.line import Position
-from poussetaches.model.task import NO_ANSWER, Submission, Task
+from poussetaches.model.task import NO_ANSWER, Special, Submission, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.queue_verbs import QueueVerbs
 from poussetaches.supervisor.schedules import ScheduleVerbs
 from poussetaches.supervisor.stats import Stats
+from poussetaches.supervisor.task_verbs import TaskVerbs
 
 #: The most tasks that a page may have.
 LONGEST_PAGE = 1000
@@ -48,6 +50,8 @@ LONGEST_PAGE = 1000
 TASK_ID, SCHEDULE_ID = 32, 40
 #: Seconds: a hundred years, the longest delay that the public may ask for.
 LONGEST_DELAY = 100 * 366 * 86_400.0
+#: Seconds: posix seconds that the public may name are far less.
+LONGEST_MOMENT = 1e11
 #: Bytes: far more than a request may have, and yet a lease of it fits into a frame.
 LONGEST_SPEC = 128 * 1024 * 1024
 #: Bytes of an attempt's error beyond what is kept of an answer: words of a worker.
@@ -97,6 +101,7 @@ class Handlers:
             "resume": keeper.resume,
             **ScheduleVerbs(keeper).verbs,
             **queue_verbs.table(),
+            **TaskVerbs(keeper, self._view, _check_submission).table(),
         }
 
     def handle(self, child: Child, message: Message) -> None:
@@ -176,14 +181,10 @@ class Handlers:
         """Raise ChannelError for what no request that was checked becomes."""
         queue = self._keeper.queue
         ids: set[str] = set()
-        for id, spec, delay, schedule, _ in submissions:
-            if not abs(delay) <= LONGEST_DELAY:
-                raise ChannelError(f"a push with a delay of {delay!r:.50}")
-            if len(spec) > LONGEST_SPEC:
-                raise ChannelError(f"a push of {len(spec)} bytes")
-            if len(id) != (SCHEDULE_ID if schedule else TASK_ID):
-                raise ChannelError(f"a push with the id {id!r:.50}")
-            if schedule:
+        for submission in submissions:
+            _check_submission(submission)
+            id = submission.id
+            if submission.schedule:
                 continue
             if id in queue.tasks or id in queue.schedules or id in ids:
                 raise ChannelError(f"a push with the id of another, {id}")
@@ -241,6 +242,26 @@ class Handlers:
             task.state.value,
             task.terms,
         )
+
+
+def _check_submission(submission: Submission) -> None:
+    id, spec, delay, schedule, terms = submission
+    if terms.special is not None and not _is_sound(terms.special):
+        raise ChannelError(f"a push with the terms {terms!r:.100}")
+    if not abs(delay) <= LONGEST_DELAY:
+        raise ChannelError(f"a push with a delay of {delay!r:.50}")
+    if len(spec) > LONGEST_SPEC:
+        raise ChannelError(f"a push of {len(spec)} bytes")
+    if len(id) != (SCHEDULE_ID if schedule else TASK_ID):
+        raise ChannelError(f"a push with the id {id!r:.50}")
+
+
+def _is_sound(special: Special) -> bool:
+    """Whether its numbers are any: one that is none would be before and after all."""
+    growth = special.growth or Growth(0.0)
+    moments = (special.eta, special.expires, special.timeout, growth.least, growth.most)
+    given = [one for one in (*moments, *special.waits) if one is not None]
+    return all(abs(one) <= LONGEST_MOMENT for one in given)
 
 
 def _is_snooze(message: Ended) -> bool:

@@ -1,0 +1,164 @@
+"""What the public may ask of one task, of the queue that has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from poussetaches.channel.messages import seal
+from poussetaches.errors import ChannelError, Conflict, InvalidInput, NotFound
+from poussetaches.model.events import (
+    Died,
+    Event,
+    Expired,
+    Leased,
+    Pushed,
+    Recurred,
+    Scheduled,
+    Succeeded,
+)
+from poussetaches.model.lookup import find, find_live, find_replaceable
+from poussetaches.model.queue import TaskQueue
+from poussetaches.model.task import Spec, State, Submission, Task, Terms
+from poussetaches.supervisor.task_verbs import TaskVerbs
+from tests.support.queues import NOW, POLICY, apply
+
+SPEC = seal(Spec("http://h/"))
+OTHER = seal(Spec("http://h/other"))
+ENDED = ("done", "dead", "late")
+
+
+@pytest.fixture
+def queue() -> TaskQueue:
+    queue = TaskQueue()
+    events: list[Event] = [
+        *(Pushed(id, NOW, NOW, SPEC) for id in ("waiting", "held", *ENDED)),
+        *(Leased(id, NOW, 1) for id in ("held", "done", "dead")),
+        Succeeded("done", NOW, 1, 200),
+        Died("dead", NOW, 1, 500, b"no"),
+        Expired("late", NOW),
+        Scheduled("run", NOW, "@daily", SPEC),
+        Recurred("run", NOW, NOW + 60, NOW + 60),
+    ]
+    apply(queue, events)
+    return queue
+
+
+class Keeper:
+    """Decides and applies, and writes nothing down."""
+
+    def __init__(self, queue: TaskQueue) -> None:
+        self.queue = queue
+
+    def decide(self, decision: Any) -> list[Event]:
+        events: list[Event] = decision(self.queue, NOW + 1, POLICY)
+        apply(self.queue, events)
+        return events
+
+
+def view(task: Task) -> tuple[Any, ...]:
+    return task.id, task.spec, task.state
+
+
+def check(submission: Submission) -> None:
+    if not submission.id:
+        raise ChannelError("no id")
+
+
+@pytest.fixture
+def verbs(queue: TaskQueue) -> dict[str, Any]:
+    return TaskVerbs(Keeper(queue), view, check).table()  # type: ignore[arg-type]
+
+
+def test_a_task_is_found_whatever_has_become_of_it(queue: TaskQueue) -> None:
+    assert find(queue, "waiting").state is State.WAITING
+    assert [find(queue, id).state.value for id in ENDED] == [
+        "succeeded",
+        "dead",
+        "expired",
+    ]
+    with pytest.raises(NotFound):
+        find(queue, "nobody")
+
+
+def test_of_a_schedule_the_live_run_is_found(queue: TaskQueue) -> None:
+    apply(queue, [Leased("run", NOW, 1), Succeeded("run", NOW, 1, 200)])
+    assert find(queue, "run").state is State.SUCCEEDED
+    apply(queue, [Recurred("run", NOW, NOW + 90, NOW + 90)])
+    assert find(queue, "run").state is State.WAITING
+
+
+@pytest.mark.parametrize("id", ENDED)
+def test_what_has_ended_is_not_changed_any_more(queue: TaskQueue, id: str) -> None:
+    for look in (find_live, find_replaceable):
+        with pytest.raises(Conflict, match="has ended already"):
+            look(queue, id)
+
+
+def test_only_what_waits_for_itself_is_replaced(queue: TaskQueue) -> None:
+    assert find_replaceable(queue, "waiting").id == "waiting"
+    with pytest.raises(Conflict, match="under way"):
+        find_replaceable(queue, "held")
+    with pytest.raises(Conflict, match="run of a schedule"):
+        find_replaceable(queue, "run")
+
+
+def test_a_cancelled_task_is_shown_and_gone(
+    queue: TaskQueue, verbs: dict[str, Any]
+) -> None:
+    for id in ("waiting", "held"):
+        assert verbs["task"](id=id)[0] == id
+        assert verbs["cancel"](id=id) == (id, SPEC, State.CANCELLED)
+        with pytest.raises(NotFound):
+            verbs["task"](id=id)
+    assert queue.counts.cancelled == 2
+    assert queue.difference() == 0
+
+
+def test_a_cancelled_run_leaves_its_schedule_going_on(
+    queue: TaskQueue, verbs: dict[str, Any]
+) -> None:
+    before = queue.tasks["run"].slot
+    verbs["cancel"](id="run")
+    assert queue.tasks["run"].slot > before
+
+
+def test_a_replaced_task_is_another_one_under_its_id(
+    queue: TaskQueue, verbs: dict[str, Any]
+) -> None:
+    asked = ("f" * 32, OTHER, 5.0, "", Terms(3))
+    assert verbs["replace"](id="waiting", submission=asked) == (
+        "waiting",
+        OTHER,
+        State.WAITING,
+    )
+    assert queue.tasks["waiting"].eta == NOW + 6
+    assert queue.tasks["waiting"].terms.max_retries == 3
+    assert queue.difference() == 0
+
+
+def test_a_replacement_for_no_queue_is_refused(
+    queue: TaskQueue, verbs: dict[str, Any]
+) -> None:
+    asked = ("f" * 32, OTHER, 5.0, "", Terms(queue="nowhere"))
+    with pytest.raises(InvalidInput, match="nowhere"):
+        verbs["replace"](id="waiting", submission=asked)
+    assert queue.tasks["waiting"].spec == SPEC
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"id": 7, "submission": ("f" * 32, OTHER)},
+        {"id": "waiting", "submission": 7},
+        {"id": "waiting", "submission": ("f" * 32, "no bytes")},
+        {"id": "waiting", "submission": ("", OTHER)},
+        {"id": "waiting", "submission": ("f" * 40, OTHER, 0.0, "@daily")},
+    ],
+)
+def test_nonsense_is_the_end_of_who_sent_it(
+    verbs: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(ChannelError):
+        verbs["replace"](**arguments)
