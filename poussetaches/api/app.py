@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 from bottle import Bottle, HTTPError, HTTPResponse, request
 
-from poussetaches.api import ancestor, health, native, pushes, queues
+from poussetaches.api import (
+    ancestor,
+    health,
+    native,
+    pushes,
+    queues,
+    tasks,
+    third_ancestor,
+)
 from poussetaches.api.direct import (
     Direct,
     DirectView,
@@ -40,6 +48,8 @@ def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
         ancestor.routes(gateway),
         native.routes(gateway),
         queues.routes(gateway),
+        tasks.routes(gateway),
+        third_ancestor.routes(gateway),
         health.routes(vitals),
     ):
         for method, path, bottle_view in routes:

@@ -38,14 +38,13 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, str, DirectView]]:
         return Plain(201 if id == asked.id else 200, headers, b"")
 
     def push_batch(environ: WSGIEnvironment) -> Plain:
-        media_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
         asked: list[PushRequest] = []
         for one in parse_batch(
             body_of(environ),
             gateway.rules,
             gateway.max_payload,
             gateway.queues,
-            lines=media_type in LINES,
+            lines=media_type_of(environ) in LINES,
         ):
             asked.append(one)
             if len(asked) % TURN == 0:
@@ -56,6 +55,12 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, str, DirectView]]:
 
     yield "POST", "/", push
     yield "POST", "/batch", push_batch
+
+
+def media_type_of(environ: WSGIEnvironment) -> str:
+    """What the body of this request is said to be, in lower case."""
+    said: str = environ.get("CONTENT_TYPE", "")
+    return said.partition(";")[0].strip().lower()
 
 
 def body_of(environ: WSGIEnvironment) -> bytes:

@@ -10,6 +10,7 @@ from poussetaches.schema.body import LONGEST_KEY, MOST_RETRIES, PushBody
 from poussetaches.schema.expected import FIRST_STATUS, LAST_STATUS
 from poussetaches.schema.follow_ups import parse_follow_ups
 from poussetaches.schema.json import encode
+from poussetaches.schema.message import parse_message, read_message
 from poussetaches.schema.push import (
     LONGEST_DELAY,
     PushRequest,
@@ -36,9 +37,11 @@ __all__ = [
     "encode",
     "parse_batch",
     "parse_follow_ups",
+    "parse_message",
     "parse_push",
     "parse_queue",
     "queue_json",
+    "read_message",
     "report_json",
     "task_json",
 ]

@@ -91,7 +91,7 @@ def read_body(body: bytes | msgspec.Raw, subject: str) -> PlainBody:
     try:
         return decoded(_decode_more, body, subject)
     except msgspec.ValidationError as error:
-        raise _invalid_push(str(error), subject) from None
+        raise invalid_push(str(error), subject) from None
 
 
 def is_given(value: msgspec.Raw) -> bool:
@@ -125,8 +125,8 @@ _AT_FIELD = re.compile(r" - at `\$\.(\w+)[^`]*`$")
 _NAMED_FIELD = re.compile(r"field `([^`]*)`")
 
 
-def _invalid_push(text: str, subject: str) -> InvalidInput:
-    """msgspec's finding in our words."""
+def invalid_push(text: str, subject: str) -> InvalidInput:
+    """msgspec's finding in our words; ``subject``: what was read, for people."""
     if found := _AT_FIELD.search(text):
         reason = text[: found.start()]
         return InvalidInput(f"{found[1]}: {_lower_first(reason)}", field=found[1])

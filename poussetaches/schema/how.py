@@ -44,7 +44,11 @@ def check_json(text: bytes, field: str) -> None:
 
 def read_metadata(given: msgspec.Raw) -> str:
     """``metadata`` as a header can have it. Raises InvalidInput."""
-    text = compact_json(given, "metadata").decode()
+    return header_json(compact_json(given, "metadata").decode())
+
+
+def header_json(text: str) -> str:
+    """JSON as a header can have it: what is not plain ASCII is escaped."""
     return _NOT_IN_A_HEADER.sub(_escaped, text)
 
 

@@ -123,7 +123,7 @@ def request_of(
         expected = read_expected(given.expected)
     delay = 0.0
     if given.delay or given.countdown is not None:
-        delay = _delay(given.delay or 0, given.countdown)
+        delay = read_delay(given.delay or 0, given.countdown)
     if isinstance(given, PushBody):
         if is_given(given.json):
             payload = _json_payload(given, max_payload)
@@ -235,15 +235,15 @@ def _schedule_id(
     return schedule_id(url, payload, text, name=name, timezone=zone)
 
 
-def _delay(minutes: int, seconds: float | None) -> float:
-    """Seconds, whichever field they were given in."""
+def read_delay(minutes: int, seconds: float | None) -> float:
+    """Seconds, whichever field they were given in. Raises InvalidInput."""
     if seconds is None:
         if abs(minutes) > LONGEST_DELAY:
             raise invalid("delay", f"{minutes} minutes is more than a hundred years")
         return minutes * 60.0
     if minutes:
         raise invalid("countdown", "cannot be together with delay, give one of them")
-    if abs(seconds) > HUNDRED_YEARS:
+    if not abs(seconds) <= HUNDRED_YEARS:
         raise invalid("countdown", f"{seconds:g} seconds is more than a hundred years")
     return seconds
 
