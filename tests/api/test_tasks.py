@@ -1,0 +1,178 @@
+"""Tasks by their ids, in our words and in those of the third ancestor."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+import pytest
+
+from poussetaches.api.app import make_app
+from poussetaches.api.health import Health
+from poussetaches.errors import Conflict, NotFound, PousseTachesError
+from poussetaches.model.queue_settings import QueueSettings
+from poussetaches.model.rules import Rules
+from poussetaches.schema import PushRequest, TaskView
+from tests.support.pushes import URL, view_of
+
+ID = "5f" * 16
+FORM = "application/x-www-form-urlencoded"
+
+
+class Gateway:
+    """Has one task."""
+
+    def __init__(self) -> None:
+        self.rules = Rules("UTC")
+        self.max_payload = 1000
+        self.queues = {"mail": QueueSettings(base_url="http://mail.example/")}
+        self.pushed: list[PushRequest] = []
+        self.asked: list[tuple[str, str]] = []
+        self.error: PousseTachesError | None = None
+
+    def push(self, requests: Sequence[PushRequest]) -> list[str]:
+        self.pushed += requests
+        return [request.id for request in requests]
+
+    def task(self, id: str) -> TaskView:
+        return self._found("task", id)
+
+    def cancel(self, id: str) -> TaskView:
+        return self._found("cancel", id)._replace(state="cancelled")
+
+    def replace(self, id: str, request: PushRequest) -> TaskView:
+        self.pushed.append(request)
+        return self._found("replace", id)
+
+    def _found(self, verb: str, id: str) -> TaskView:
+        if self.error is not None:
+            raise self.error
+        self.asked.append((verb, id))
+        return view_of(self.pushed[-1])._replace(id=id)
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+Ask = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def ask(gateway: Gateway) -> Ask:
+    app = make_app(gateway, Health(10.0, time.monotonic()))  # type: ignore[arg-type]
+
+    def ask(
+        method: str, path: str, body: bytes = b"", media_type: str = ""
+    ) -> tuple[int, Any]:
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path,
+            "CONTENT_TYPE": media_type,
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+        }
+        setup_testing_defaults(environ)
+        told: list[str] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+            told.append(status)
+
+        answer = b"".join(app(environ, start))
+        return int(told[0].split()[0]), json.loads(answer)
+
+    return ask
+
+
+def test_a_task_is_shown_and_cancelled_by_its_id(gateway: Gateway, ask: Ask) -> None:
+    _, pushed = ask("POST", "/tasks/push", json.dumps({"url": URL}).encode())
+    assert len(pushed["id"]) == 32
+    status, shown = ask("GET", f"/task/{ID}")
+    assert (status, shown["id"], shown["url"]) == (200, ID, URL)
+    status, shown = ask("DELETE", f"/task/{ID}")
+    assert (status, shown["state"]) == (200, "cancelled")
+    assert gateway.asked == [("task", ID), ("cancel", ID)]
+
+
+@pytest.mark.parametrize("path", ["/tasks/push", "/tasks/push/"])
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (b'{"url": "/x", "queue": "mail", "countdown": 5}', "application/json"),
+        (b"url=%2Fx&queue=mail&countdown=5", FORM),
+        (b"url=%2Fx&queue=mail&countdown=5", FORM + "; charset=utf-8"),
+    ],
+)
+def test_the_third_ancestor_takes_json_and_forms(
+    gateway: Gateway, ask: Ask, path: str, body: bytes, media_type: str
+) -> None:
+    status, told = ask("POST", path, body, media_type)
+    (asked,) = gateway.pushed
+    assert (status, told) == (201, {"id": asked.id})
+    assert asked.spec.url == "http://mail.example/x"
+    assert (asked.terms.queue, asked.delay) == ("mail", 5.0)
+
+
+def test_the_third_ancestor_looks_replaces_and_cancels(
+    gateway: Gateway, ask: Ask
+) -> None:
+    body = json.dumps({"url": URL, "payload": "{}"}).encode()
+    assert ask("PUT", f"/tasks/push/{ID}", body)[1]["id"] == ID
+    assert ask("GET", f"/tasks/push/{ID}")[1]["format"] == "raw"
+    assert ask("DELETE", f"/tasks/push/{ID}")[0] == 200
+    assert gateway.asked == [("replace", ID), ("task", ID), ("cancel", ID)]
+
+
+@pytest.mark.parametrize("path", [f"/task/{ID}", f"/tasks/push/{ID}"])
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (NotFound("There is no such task."), 404, "not_found"),
+        (Conflict("It has ended."), 409, "conflict"),
+    ],
+)
+def test_what_cannot_be_says_why(
+    gateway: Gateway,
+    ask: Ask,
+    path: str,
+    error: PousseTachesError,
+    status: int,
+    code: str,
+) -> None:
+    gateway.error = error
+    for method in ("GET", "DELETE"):
+        answered, told = ask(method, path)
+        assert (answered, told["error"]["code"]) == (status, code)
+        assert told["error"]["message"] == error.message
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "field"),
+    [
+        ("POST", b'{"payload": "x"}', "url"),
+        ("PUT", b'{"url": "/x"}', "url"),
+        ("PUT", b"[]", None),
+        ("POST", b"\xff", None),
+    ],
+)
+def test_bad_messages_are_refused(
+    gateway: Gateway, ask: Ask, method: str, body: bytes, field: str | None
+) -> None:
+    path = "/tasks/push/" + (ID if method == "PUT" else "")
+    status, told = ask(method, path, body)
+    assert (status, told["error"]["field"]) == (400, field)
+    assert not gateway.pushed
+
+
+def test_a_push_may_be_relative_to_what_its_queue_says(
+    gateway: Gateway, ask: Ask
+) -> None:
+    body = b'{"url": "/x", "queue": "mail"}'
+    batch = ask("POST", "/batch", b"[%b, %b]" % (body, body))
+    assert batch[0] == 201
+    assert {one.spec.url for one in gateway.pushed} == {"http://mail.example/x"}
