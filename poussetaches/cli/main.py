@@ -25,9 +25,9 @@ class Commands(click.Group):
         return self.commands.get(cmd_name)
 
     def _import_others(self) -> None:
-        from poussetaches.cli import demo, queues, steer, store, tasks, tune
+        from poussetaches.cli import demo, push, queues, steer, store, tasks, tune
 
-        for group in (tasks, queues, steer, store, demo, tune):
+        for group in (push, tasks, queues, steer, store, demo, tune):
             for command in group.COMMANDS:
                 self.add_command(command)
 

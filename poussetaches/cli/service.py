@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import click
 import requests
@@ -71,6 +72,14 @@ class Service:
     def push_batch(self, body: bytes) -> None:
         """Push many tasks, as JSON."""
         self._request("POST", "/batch", data=body)
+
+    def task(self, id: str) -> Any:
+        """A task, as JSON."""
+        return self.get(f"/task/{quote(id, safe='')}")
+
+    def cancel(self, id: str) -> None:
+        """End a task before its time."""
+        self._request("DELETE", f"/task/{quote(id, safe='')}")
 
     def tasks(self, which: str, limit: int | None) -> Iterator[dict[str, Any]]:
         """The tasks of a list, page by page, ``limit`` at most."""

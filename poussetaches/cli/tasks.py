@@ -1,11 +1,10 @@
-"""``push``, and the lists: ``waiting``, ``success``, ``dead``, ``cron``."""
+"""``task``, ``cancel``, and the lists: ``waiting``, ``success``, ``dead``, ``expired``,
+``cron``."""
 
 from __future__ import annotations
 
 import json
-import math
-import sys
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -13,61 +12,9 @@ from typing import Any
 import click
 
 from poussetaches.cli.service import Service, with_url
-from poussetaches.errors import InvalidInput
 
 #: Tasks that a list shows unless asked for more.
 SHOWN = 50
-
-
-@click.command()
-@with_url
-@click.argument("target")
-@click.argument("payload", required=False)
-@click.option(
-    "--expected", type=int, default=200, show_default=True, help="Status of success."
-)
-@click.option(
-    "--schedule", default="", help="Recur: '*/5 * * * *', '@every 1h', '@daily' ..."
-)
-@click.option("--delay", type=int, default=0, help="Minutes before the first attempt.")
-@click.option("--countdown", type=float, help="The same in seconds.")
-@click.option(
-    "--max-retries",
-    type=int,
-    help="Attempts that may follow the first one; -1: any number. [default: 10]",
-)
-@click.option("--key", help="The same key again is the same task.")
-def push(
-    url: str,
-    target: str,
-    payload: str | None,
-    expected: int,
-    schedule: str,
-    delay: int,
-    countdown: float | None,
-    max_retries: int | None,
-    key: str | None,
-) -> None:
-    """Push a task: PAYLOAD to the URL TARGET. Prints the task's id.
-
-    PAYLOAD is taken as it is; - reads it from standard input.
-    """
-    if countdown is not None and not math.isfinite(countdown):
-        # JSON has no word for it, so the service could not say this.
-        raise InvalidInput("countdown: must be a finite number", field="countdown")
-    body: dict[str, Any] = {
-        "url": target,
-        "expected": expected,
-        "schedule": schedule,
-        "delay": delay,
-        "countdown": countdown,
-        "max_retries": max_retries,
-        "key": key,
-    }
-    if payload is not None:
-        data = sys.stdin.buffer.read() if payload == "-" else payload.encode()
-        body["payload"] = b64encode(data).decode()
-    click.echo(Service(url).push(body))
 
 
 def _list_command(which: str, help: str) -> click.Command:
@@ -101,10 +48,28 @@ def _row(task: dict[str, Any]) -> str:
     return row
 
 
+@click.command()
+@with_url
+@click.argument("id")
+def task(url: str, id: str) -> None:
+    """Show the task ID, live or remembered, as JSON."""
+    click.echo(json.dumps(Service(url).task(id), indent=2))
+
+
+@click.command()
+@with_url
+@click.argument("id")
+def cancel(url: str, id: str) -> None:
+    """End the task ID before its time."""
+    Service(url).cancel(id)
+
+
 COMMANDS = (
-    push,
+    task,
+    cancel,
     _list_command("waiting", "Tasks that wait or are in flight, next one first."),
     _list_command("success", "The last tasks that succeeded."),
     _list_command("dead", "Dead letters: tasks that are out of attempts."),
+    _list_command("expired", "The last tasks that nobody wanted any more."),
     _list_command("cron", "The next runs of the schedules."),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,95 @@ def test_a_push_prints_the_id_and_the_task_can_be_seen(service: Service) -> None
     ]
     [task] = [task for task in listed if task["id"] == id]
     assert (task["url"], task["payload"]) == (target, "cGF5bG9hZA==")
+
+
+def test_a_push_may_ask_for_everything(service: Service) -> None:
+    eta = int(time.time()) + 3600
+    options = {
+        "json": '{"a": [1, null]}',
+        "expected": "200, 4xx",
+        "eta": str(eta),
+        "expires": str(eta + 60),
+        "max-retries": "3",
+        "backoff": "1, 2.5",
+        "timeout": "30",
+        "roll-back": "http://127.0.0.1:1/back",
+        "on-success": "http://127.0.0.1:1/done",
+        "metadata": '"m"',
+        "method": "PUT",
+        "header": "X-One: 1: one",
+        "format": "raw",
+        "key": "everything",
+        "group": "g",
+    }
+    words = [word for name, text in options.items() for word in (f"--{name}", text)]
+    command = ("push", "http://127.0.0.1:1/", *words, "--header", "Cookie: secret")
+    id = run(service, *command).output.strip()
+    shown = json.loads(run(service, "task", id).output)
+    asked = {
+        "json": {"a": [1, None]},
+        "expected": [200, "4xx"],
+        "eta": eta,
+        "expires": eta + 60,
+        "max_retries": 3,
+        "backoff": [1, 2.5],
+        "timeout": 30,
+        "roll_back": "http://127.0.0.1:1/back",
+        "on_success": "http://127.0.0.1:1/done",
+        "metadata": "m",
+        "method": "PUT",
+        "headers": {"X-One": "1: one", "Cookie": "***"},
+        "format": "raw",
+        "key": "everything",
+        "group": "g",
+    }
+    assert {name: shown[name] for name in asked} == asked
+    run(service, "cancel", id)
+    assert service.get(f"/task/{id}").status_code == 404
+
+
+def test_a_schedule_may_ask_for_everything(service: Service) -> None:
+    command = ("push", "http://127.0.0.1:1/", "--schedule", "@yearly", "--name", "all")
+    rule = '{"min": 1, "doublings": 3}'
+    words = ("--timezone", "UTC", "--missed", "none", "--overlap", "queue")
+    id = run(service, *command, *words, "--backoff", rule).output.strip()
+    shown = json.loads(run(service, "task", id).output)
+    assert shown["backoff"] == {"min": 1, "doublings": 3}
+    told = {"name": "all", "timezone": "UTC", "missed": "none", "overlap": "queue"}
+    assert {name: shown[name] for name in told} == told
+    assert service.request("DELETE", "/cron").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "field"),
+    [
+        ("--json", "{", "json"),
+        ("--json", "NaN", "json"),
+        ("--metadata", "[" * 100_000, "metadata"),
+        ("--backoff", "1,soon", "backoff"),
+        ("--backoff", "inf", "backoff"),
+        ("--backoff", "{1}", "backoff"),
+        ("--header", "no colon", "header"),
+        ("--eta", "nan", "eta"),
+        ("--expected", "2yy", "expected"),
+        ("--expected", "9" * 5000, "expected"),
+        ("--queue", "nowhere", "queue"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(
+    service: Service, option: str, text: str, field: str
+) -> None:
+    command = ["push", "--url", service.url, "http://127.0.0.1:1/", option, text]
+    with pytest.raises(PousseTachesError, match=f"^{field}: "):
+        CliRunner().invoke(cli, command, catch_exceptions=False)
+
+
+def test_a_task_that_is_not_there_cannot_be_shown(service: Service) -> None:
+    for command in ("task", "cancel"):
+        with pytest.raises(PousseTachesError, match="There is no task nobody"):
+            CliRunner().invoke(
+                cli, [command, "--url", service.url, "nobody"], catch_exceptions=False
+            )
 
 
 def test_a_payload_may_come_from_standard_input(service: Service) -> None:
