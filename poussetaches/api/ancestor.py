@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from bottle import HTTPResponse, request
 
 from poussetaches.api.gateway import Gateway
-from poussetaches.errors import InvalidInput
+from poussetaches.api.query import query_number
 from poussetaches.schema import encode, task_json
 
 JSON = {"Content-Type": "application/json"}
@@ -43,9 +43,8 @@ def routes(gateway: Gateway) -> Iterator[Route]:
     def listed(which: str) -> Callable[[], HTTPResponse]:
         def view() -> HTTPResponse:
             cursor = request.query.get("cursor")
-            tasks, total, following = gateway.page(
-                which, limit=_limit(request.query.get("limit")), cursor=cursor
-            )
+            limit = query_number("limit", usual=LONGEST_PAGE, most=LONGEST_PAGE)
+            tasks, total, following = gateway.page(which, limit=limit, cursor=cursor)
             page = {
                 "tasks": [task_json(task) for task in tasks],
                 "total": total,
@@ -61,14 +60,3 @@ def routes(gateway: Gateway) -> Iterator[Route]:
     yield "DELETE", "/cron", drop_schedules
     yield "POST", "/pause", pause
     yield "POST", "/resume", resume
-
-
-def _limit(given: str | None) -> int:
-    if given is None:
-        return LONGEST_PAGE
-    digits = given.isascii() and given.isdigit() and len(given) <= 6
-    if not digits or not 1 <= int(given) <= LONGEST_PAGE:
-        raise InvalidInput(
-            f"limit: must be a number from 1 to {LONGEST_PAGE}", field="limit"
-        )
-    return int(given)

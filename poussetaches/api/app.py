@@ -16,6 +16,7 @@ from poussetaches.api import (
     native,
     pushes,
     queues,
+    schedules,
     tasks,
     third_ancestor,
 )
@@ -50,6 +51,7 @@ def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
         queues.routes(gateway),
         tasks.routes(gateway),
         third_ancestor.routes(gateway),
+        schedules.routes(gateway),
         health.routes(vitals),
     ):
         for method, path, bottle_view in routes:

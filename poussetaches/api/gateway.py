@@ -11,8 +11,8 @@ from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import submission, unseal
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Terms
-from poussetaches.schema import PushRequest, TaskView
+from poussetaches.model.task import LastRun, Terms
+from poussetaches.schema import PushRequest, ScheduleView, TaskView
 
 #: Pages of lists that are under way at the same time.
 PAGES_AT_ONCE = 2
@@ -111,6 +111,35 @@ class Gateway:
         """Lease again."""
         self._channel.call("resume")
 
+    def schedules(
+        self, *, limit: int, cursor: str | None
+    ) -> tuple[list[ScheduleView], int, str | None]:
+        """Schedules, how many there are in all, and where the next page begins."""
+        with self._pages:
+            page = self._channel.call("schedules", limit=limit, cursor=cursor)
+        views = [_schedule(fields) for fields in page["schedules"]]
+        return views, page["total"], page["cursor"]
+
+    def schedule(self, schedule: str) -> ScheduleView:
+        """The schedule of that id or name."""
+        return _schedule(self._channel.call("schedule", schedule=schedule))
+
+    def run_schedule(self, schedule: str, task_id: str) -> None:
+        """Push what it runs as a task of that id."""
+        self._channel.call("schedule_run", schedule=schedule, task_id=task_id)
+
+    def pause_schedule(self, schedule: str) -> ScheduleView:
+        """No run of it comes from now on."""
+        return _schedule(self._channel.call("schedule_pause", schedule=schedule))
+
+    def resume_schedule(self, schedule: str) -> ScheduleView:
+        """Its runs come again."""
+        return _schedule(self._channel.call("schedule_resume", schedule=schedule))
+
+    def drop_schedule(self, schedule: str) -> ScheduleView:
+        """Drop it; as it was."""
+        return _schedule(self._channel.call("schedule_drop", schedule=schedule))
+
     def unschedule(self) -> None:
         """Drop every schedule."""
         self._channel.call("unschedule")
@@ -120,3 +149,10 @@ def _view(fields: Sequence[Any]) -> TaskView:
     """A task as it came over the channel."""
     id, spec, *rest, terms = fields
     return TaskView._make((id, unseal(spec), *rest, Terms.of(terms)))
+
+
+def _schedule(fields: Sequence[Any]) -> ScheduleView:
+    """A schedule as it came over the channel."""
+    id, spec, rule, terms, *rest, last = fields
+    kept = None if last is None else LastRun(*last)
+    return ScheduleView._make((id, unseal(spec), rule, Terms.of(terms), *rest, kept))

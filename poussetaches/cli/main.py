@@ -25,9 +25,18 @@ class Commands(click.Group):
         return self.commands.get(cmd_name)
 
     def _import_others(self) -> None:
-        from poussetaches.cli import demo, push, queues, steer, store, tasks, tune
+        from poussetaches.cli import (
+            demo,
+            push,
+            queues,
+            schedules,
+            steer,
+            store,
+            tasks,
+            tune,
+        )
 
-        for group in (push, tasks, queues, steer, store, demo, tune):
+        for group in (push, tasks, queues, schedules, steer, store, demo, tune):
             for command in group.COMMANDS:
                 self.add_command(command)
 

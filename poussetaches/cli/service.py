@@ -63,7 +63,11 @@ class Service:
 
     def push(self, body: dict[str, Any]) -> str:
         """Push a task; its id."""
-        answer = self._request("POST", "/", json=body)
+        return self.made("/", json=body)
+
+    def made(self, path: str, **given: Any) -> str:
+        """The id of the task that a POST to ``path`` makes."""
+        answer = self._request("POST", path, **given)
         try:
             return answer.headers["Poussetaches-Task-Id"]
         except KeyError as error:
@@ -83,15 +87,21 @@ class Service:
 
     def tasks(self, which: str, limit: int | None) -> Iterator[dict[str, Any]]:
         """The tasks of a list, page by page, ``limit`` at most."""
+        return self.listed(f"/{which}", "tasks", limit)
+
+    def listed(
+        self, path: str, what: str, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """What the pages at ``path`` have as their ``what``, ``limit`` at most."""
         query: dict[str, Any] = {} if limit is None else {"limit": min(limit, 1000)}
         seen = 0
         while True:
-            page = self.get(f"/{which}", **query)
-            for task in page["tasks"]:
+            page = self.get(path, **query)
+            for one in page[what]:
                 if seen == limit:
                     return
                 seen += 1
-                yield task
+                yield one
             if page["cursor"] is None:
                 return
             query["cursor"] = page["cursor"]

@@ -115,10 +115,7 @@ def resume(queue: TaskQueue, id: str, now: float, rules: Rules) -> list[Event]:
 def run_now(queue: TaskQueue, id: str, task_id: str, now: float) -> list[Event]:
     """Push what a schedule runs as a task beside its runs, which stay as they are."""
     kept = queue.schedules[id]
-    terms = kept.terms
-    if terms.special is not None and terms.special.eta is not None:
-        terms = Terms.of(terms._replace(special=terms.special._replace(eta=None)))
-    return [Pushed(task_id, now, now, kept.spec, terms)]
+    return [Pushed(task_id, now, now, kept.spec, kept.terms)]
 
 
 def special(terms: Terms) -> Special:
@@ -233,9 +230,8 @@ def _slot_after(
 
 def _first(queue: TaskQueue, asked: Submission, now: float, rules: Rules) -> Recurred:
     ahead = slots_ahead(queue, asked.schedule, rules)
-    wishes = special(asked.terms)
-    after = now + asked.delay if wishes.eta is None else wishes.eta - queue.skew
-    slot = rules.first(asked.schedule, after + ahead, wishes.timezone)
+    zone = special(asked.terms).timezone
+    slot = rules.first(asked.schedule, now + ahead + asked.delay, zone)
     return Recurred(asked.id, now, slot, slot - ahead)
 
 

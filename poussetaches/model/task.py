@@ -216,13 +216,11 @@ class Task:
 
     @property
     def waits_for_the_clock(self) -> bool:
-        """Whether its eta is the moment of the wall clock that its push named. That of
-        a run of a schedule is its slot."""
+        """Whether its eta is the moment of the wall clock that its push named."""
         special = self.terms.special
         return (
             special is not None
             and special.eta is not None
-            and not self.schedule
             and self.state is State.WAITING
             and not self.last_run_at
         )

@@ -15,10 +15,16 @@ from poussetaches.schema.push import (
     LONGEST_DELAY,
     PushRequest,
     Queues,
+    new_id,
     parse_push,
 )
 from poussetaches.schema.queue import parse_queue, queue_json
 from poussetaches.schema.report import report_json
+from poussetaches.schema.schedule import (
+    ScheduleView,
+    rehearsal_json,
+    schedule_json,
+)
 from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
 
 __all__ = [
@@ -33,8 +39,10 @@ __all__ = [
     "PushBody",
     "PushRequest",
     "Queues",
+    "ScheduleView",
     "TaskView",
     "encode",
+    "new_id",
     "parse_batch",
     "parse_follow_ups",
     "parse_message",
@@ -42,6 +50,8 @@ __all__ = [
     "parse_queue",
     "queue_json",
     "read_message",
+    "rehearsal_json",
     "report_json",
+    "schedule_json",
     "task_json",
 ]

@@ -111,9 +111,11 @@ class ScheduleVerbs:
         )
         return self._one(id)
 
-    def _drop(self, schedule: str) -> None:
+    def _drop(self, schedule: str) -> tuple[Any, ...]:
+        view = self._one(schedule)
         id = self._find(schedule).id
         self._do(id, "dropped", lambda q, now, _: recurrence.drop(q, id, now))
+        return view
 
     def _drop_all(self) -> int:
         count = len(self._keeper.queue.schedules)

@@ -212,14 +212,6 @@ def test_a_run_now_is_a_task_beside_the_runs(queue: TaskQueue) -> None:
     assert len(queue.runs) == 1
 
 
-def test_a_run_now_does_not_wait_for_when_the_first_run_was_to_come() -> None:
-    queue = TaskQueue()
-    push(queue, "@hourly", Terms(special=Special(name="report", eta=NOW + 9 * HOUR)))
-    (pushed,) = recurrence.run_now(queue, "s", "extra", NOW)
-    assert isinstance(pushed, Pushed)
-    assert pushed.terms == named()
-
-
 def test_one_schedule_is_dropped_and_the_others_stay(queue: TaskQueue) -> None:
     other = Submission("other", b"spec", 0.0, "@daily", named("other"))
     apply(queue, decisions.push(queue, other, NOW, POLICY))
