@@ -99,7 +99,8 @@ def test_a_schedule_outlives_a_crash_with_its_pause_and_its_last_run(
 def test_a_run_by_hand_is_a_task_of_its_own(
     service: Service, receiver: Receiver
 ) -> None:
-    push(service, url=receiver.url("/run"), schedule="@yearly", name="beat", payload="aGk=")
+    url = receiver.url("/run")
+    push(service, url=url, schedule="@yearly", name="beat", payload="aGk=")
     coming = schedule(service)["next"]
     answer = service.post("/schedule/beat/run")
     assert answer.status_code == 201
