@@ -24,6 +24,7 @@ from poussetaches.errors import ConfigError, StoreFull
 from poussetaches.model.limiter import Rate
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.task import Submission, Terms
+from poussetaches.supervisor import serve
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.queue_keeper import PURGED_AT_ONCE
 from tests.supervisor.test_handlers import House
@@ -199,6 +200,22 @@ def test_a_full_disk_does_not_hurry_what_can_wait(
     assert "mail" in house.keeper.queue.turns.queues
     queues.drop_abandoned()
     assert "mail" not in house.keeper.queue.turns.queues
+
+
+def test_a_start_on_a_full_disk_goes_on_with_the_queues_as_they_were(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Deliveries may make the room."""
+
+    def refuse(*given: Any, **more: Any) -> None:
+        raise StoreFull("full")
+
+    queues = house.supervisor._queues
+    with monkeypatch.context() as full:
+        full.setattr(house.store, "append", refuse)
+        serve._configure(queues, Config(queues={"mail": MAIL}))
+    assert "SIGHUP has them taken when there is room" in caplog.text
+    assert list(house.keeper.queue.turns.queues) == ["default"]
 
 
 class Loader:
