@@ -26,6 +26,8 @@ values = st.recursive(
     ),
     max_leaves=8,
 )
+#: One moment for all that is drawn: or the same seed would draw something else later.
+NOW = int(time.time())
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255)
 _statuses = st.integers(200, 599) | st.sampled_from(["2xx", "3xx", "4xx", "5xx"])
 _month = st.floats(0, 30 * 86_400.0)
@@ -33,6 +35,11 @@ _header_names = st.from_regex(r"X-[A-Za-z0-9]{1,10}", fullmatch=True)
 _header_values = st.text(
     st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=30
 )
+
+
+def _are_different(headers: dict[str, str]) -> bool:
+    """Whether no name is there twice, in two spellings."""
+    return len({name.lower() for name in headers}) == len(headers)
 
 
 @st.composite
@@ -57,7 +64,9 @@ def _common() -> dict[str, st.SearchStrategy[Any]]:
         "on_success": st.just("https://h.example/done?x=1"),
         "metadata": values.filter(lambda value: value is not None),
         "method": st.sampled_from(sorted(METHODS - {"GET", "HEAD", "OPTIONS"})),
-        "headers": st.dictionaries(_header_names, _header_values, max_size=4),
+        "headers": st.dictionaries(_header_names, _header_values, max_size=4).filter(
+            _are_different
+        ),
         "format": st.sampled_from(["envelope", "raw"]),
         "group": names,
     }
@@ -86,7 +95,7 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
         schedule = {}
         fields["key"] = names
         # To the second: as a double has it, whoever writes it.
-        eta = int(time.time()) + draw(st.integers(-10_000, 10_000))
+        eta = NOW + draw(st.integers(-10_000, 10_000))
         fields["eta"] = st.just(float(eta))
         fields["expires"] = st.integers(eta, eta + 10_000).map(float)
     given = draw(st.fixed_dictionaries({}, optional=fields))
