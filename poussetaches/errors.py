@@ -46,7 +46,7 @@ class NotFound(PousseTachesError):
 
 
 class Conflict(PousseTachesError):
-    """What is asked for does not fit what has become of the thing; nothing changed."""
+    """What is asked for does not fit what is there; nothing was changed."""
 
     code = "conflict"
 
@@ -55,12 +55,6 @@ class MethodNotAllowed(PousseTachesError):
     """The path exists, the method does not fit it."""
 
     code = "method_not_allowed"
-
-
-class Conflict(PousseTachesError):
-    """What is there does not allow it."""
-
-    code = "conflict"
 
 
 class Unavailable(PousseTachesError):

@@ -41,7 +41,6 @@ STATUSES: tuple[tuple[type[PousseTachesError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (MethodNotAllowed, 405),
-    (Conflict, 409),
     (Unavailable, 503),
     (PousseTachesError, 500),
 )
