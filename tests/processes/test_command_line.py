@@ -21,7 +21,9 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(tmp_path_factory.mktemp("service")) as running:
+    # What nobody listens to is dead soon, and not waited for.
+    settings = {"hold_limit": 0}
+    with Service(tmp_path_factory.mktemp("service"), settings=settings) as running:
         yield running
 
 

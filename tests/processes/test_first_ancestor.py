@@ -30,6 +30,9 @@ KEYS = [
     "last_run",
     "last_error_body",
     "last_error_status_code",
+    # Beyond the ancestor's.
+    "queue",
+    "state",
 ]
 NS = 10**9
 
@@ -161,6 +164,7 @@ def test_a_delivery_byte_for_byte(service: Service, receiver: Receiver) -> None:
         "Poussetaches-Auth-Key": "1234-the-key",
         "Poussetaches-Task-Id": id,
         "Poussetaches-Attempt": "1",
+        "Poussetaches-Queue": "default",
     }
 
 
@@ -186,7 +190,7 @@ def test_an_empty_key_is_sent_too(
 def test_a_failed_attempt_is_followed_after_one_second_and_after_four(
     service: Service, receiver: Receiver
 ) -> None:
-    url = receiver.url("/?status=500,503,200&body=what%20went%20wrong")
+    url = receiver.url("/?status=500,501,200&body=what%20went%20wrong")
     id = push(service, url=url, payload="YQ==")
     first, second = receiver.wait_for(2)
     waiting = listed_as(service, "waiting", id)
@@ -201,7 +205,7 @@ def test_a_failed_attempt_is_followed_after_one_second_and_after_four(
     done = listed_as(service, "success", id)
     assert done["tries"] == 3
     # What went wrong before stays to be seen.
-    assert done["last_error_status_code"] == 503
+    assert done["last_error_status_code"] == 501
     assert done["last_error_body"] == b64encode(b"what went wrong").decode()
 
 
@@ -279,6 +283,8 @@ def test_a_task_that_waits_field_by_field(service: Service, receiver: Receiver) 
         "last_run": 0,
         "last_error_body": None,
         "last_error_status_code": 0,
+        "queue": "default",
+        "state": "waiting",
     }
 
 

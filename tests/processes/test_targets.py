@@ -53,7 +53,8 @@ def test_what_is_not_allowed_is_dead_at_once_and_nobody_hears_of_it(
 ) -> None:
     allowed = "10.0.0.0/8, fd00::/8, 127.0.0.3, app.example, *.example.org"
     port = listener.getsockname()[1]
-    with Service(tmp_path, settings={"allowed_targets": allowed}) as service:
+    settings = {"allowed_targets": allowed, "hold_limit": 0}
+    with Service(tmp_path, settings=settings) as service:
         pushed = {
             push(service, f"http://{host}:{port}/task", max_retries=-1): host
             for host in LOOPBACKS
