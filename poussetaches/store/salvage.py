@@ -25,6 +25,7 @@ from poussetaches.model.events import (
     Moved,
     Recurred,
     Replaced,
+    ScheduleResumed,
     Succeeded,
 )
 from poussetaches.model.keys import EndedKey
@@ -232,7 +233,12 @@ class Salvage:
         The journal says what happened; so what must have come before it did happen,
         too, and its record is among those that are lost.
         """
-        task = self.queue.tasks.get(getattr(event, "id", ""))
+        id = getattr(event, "id", "")
+        if isinstance(event, Recurred):
+            schedule = self.queue.schedules.get(id)
+            if schedule is not None and schedule.paused:
+                self.queue.apply(ScheduleResumed(id, event.at))
+        task = self.queue.tasks.get(id)
         if task is None:
             return
         if isinstance(event, Recurred):

@@ -141,13 +141,13 @@ class Keeper:
         """Begin the attempt that is due, if one is that may have one of the ``free``
         slots of all workers. Raises StoreFull."""
         now = self.clock.now()
-        event = decisions.lease(self.queue, now, free)
-        while event is not None and self._skipped(self.queue.tasks[event.id], now):
-            event = decisions.lease(self.queue, now, free)
-        if event is None:
-            return None
-        self._record([event], spare=self._ends_room())
-        return self.queue.tasks[event.id]
+        while event := decisions.lease(self.queue, now, free):
+            task = self.queue.tasks[event.id]
+            if task.schedule and self._skipped(task, now):
+                continue
+            self._record([event], spare=self._ends_room())
+            return task
+        return None
 
     def due_at(self, free: int) -> float:
         """When ``lease`` or ``expire`` will have something to do, on the timeline, if
@@ -175,8 +175,6 @@ class Keeper:
     def _skipped(self, task: Task, now: float) -> bool:
         """Whether ``task`` is a run that nobody wants so late; then the next one of its
         schedule is there in its place."""
-        if not task.schedule:
-            return False
         events = recurrence.skip_missed(self.queue, task, now, self.rules)
         self._record(events, spare=self._ends_room())
         if events:

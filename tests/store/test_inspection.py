@@ -8,7 +8,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from poussetaches.model.events import Leased, Pushed, Scheduled
+from poussetaches.model.events import Leased, Pushed, Scheduled, SchedulePaused
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format, inspection
 from poussetaches.store.dump import write_dump
@@ -235,6 +235,8 @@ def test_a_file_of_a_newer_version_is_a_fault(
 def test_contradictions_of_a_readable_store_are_faults(tmp_path: Path) -> None:
     store, queue = opened(tmp_path)
     queue.apply(Scheduled("s", NOW, "@hourly", b""))
+    queue.apply(Scheduled("paused", NOW, "@hourly", b""))
+    queue.apply(SchedulePaused("paused", NOW))
     queue.counts.accepted = 3
     generation = store.rotate()
     write_dump(str(tmp_path), generation, queue)

@@ -23,6 +23,8 @@ from poussetaches.model.events import (
     Pushed,
     Recurred,
     Scheduled,
+    SchedulePaused,
+    ScheduleResumed,
     Succeeded,
 )
 from poussetaches.model.queue import TaskQueue
@@ -270,6 +272,21 @@ def test_a_schedule_goes_on_with_the_run_that_is_known_last(tmp_path: Path) -> N
     assert salvaged(life.directory)[1].difference == 0
 
 
+def test_a_schedule_whose_run_is_known_was_resumed(tmp_path: Path) -> None:
+    records: list[list[Event]] = [
+        [Scheduled("s", NOW, "@every 1h", b""), Recurred("s", NOW, NOW, NOW)],
+        [SchedulePaused("s", NOW), Cancelled("s", NOW)],
+        [ScheduleResumed("s", NOW)],
+        [Recurred("s", NOW, NOW + 3600, NOW + 3600)],
+        [Paused(NOW)],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, 2)
+    assert queue.tasks["s"].slot == NOW + 3600
+    assert not queue.schedules["s"].paused
+    assert losses.mended == 1
+
+
 def test_a_run_that_is_known_by_its_follower_only_has_ended(tmp_path: Path) -> None:
     """Its attempts were more than those of the run that its end is taken for."""
     records: list[list[Event]] = [
@@ -295,6 +312,8 @@ def test_a_schedule_that_lost_its_run_gets_the_next_one(tmp_path: Path) -> None:
     store, queue = opened(tmp_path)
     queue.apply(Scheduled("s", NOW, "0 0 * * *", b"s"))
     queue.apply(Scheduled("nonsense", NOW, "61 0 * * *", b"s"))
+    queue.apply(Scheduled("paused", NOW, "@hourly", b"s"))
+    queue.apply(SchedulePaused("paused", NOW))
     store.rotate()
     write_dump(str(tmp_path), 2, queue)
     store.forget_before(2)
@@ -302,7 +321,8 @@ def test_a_schedule_that_lost_its_run_gets_the_next_one(tmp_path: Path) -> None:
     saved, losses = salvaged(tmp_path)
     assert (losses.restarted, losses.dropped) == (["s"], ["nonsense"])
     assert saved.tasks["s"].eta > LATER
-    assert list(saved.schedules) == ["s"]
+    assert list(saved.schedules) == ["s", "paused"]
+    assert list(saved.tasks) == ["s"]
     stored(saved, tmp_path / "new")
 
 
