@@ -7,6 +7,7 @@ import base64
 import json
 import signal
 import threading
+import time
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -151,6 +152,53 @@ def test_a_delivery_is_as_the_push_asked_and_signed(tmp_path: Path) -> None:
     for secret in SECRETS:
         Webhook(secret).verify(request.body, headers)
     assert not any(secret[6:] in service.log for secret in SECRETS)
+
+
+def test_a_worker_knows_what_a_queue_says_as_soon_as_it_was_said(
+    tmp_path: Path,
+) -> None:
+    """Its headers go along with its tasks, and its follow-ups may be relative to it."""
+    tasks = [{"url": "second", "queue": "mail"}]
+
+    def script(peer: Peer) -> None:
+        while (request := peer.read_request()) is not None:
+            body = tasks if request.path == "/app/first" else []
+            peer.answer(200, json.dumps(body).encode(), TASKS)
+
+    with ScriptedTarget(script) as target, Service(tmp_path) as service:
+        settings = {"base_url": target.url("/app/"), "headers": {"X-From": "mail"}}
+        assert service.request("PUT", "/queue/mail", json=settings).status_code == 201
+        push(service, "first", queue="mail")
+        wait_until(lambda: service.get("/success").json()["total"] == 2)
+        service.request("PUT", "/queue/mail", json={"headers": {"X-From": "post"}})
+        push(service, "third", queue="mail", headers={"x-more": "1"})
+        wait_until(lambda: service.get("/success").json()["total"] == 3)
+    assert [one.path for one in target.requests] == [
+        "/app/first",
+        "/app/second",
+        "/app/third",
+    ]
+    headers = [one.headers for one in target.requests]
+    assert [one["x-from"] for one in headers] == ["mail", "mail", "post"]
+    assert {one["poussetaches-queue"] for one in headers} == {"mail"}
+    assert headers[2]["x-more"] == "1"
+
+
+def test_runs_of_a_schedule_say_for_when_they_were_meant(tmp_path: Path) -> None:
+    """All have the id of the schedule: by that moment they are told apart."""
+    with (
+        ScriptedTarget(answering()) as target,
+        Service(tmp_path, settings={"signing_secrets": SECRETS[0]}) as service,
+    ):
+        id = push(service, target.url(), schedule="@every 1s")
+        wait_until(lambda: len(target.requests) >= 2)
+        now = time.time()
+    first, second = (one.headers for one in target.requests[:2])
+    moments = [int(one["poussetaches-scheduled-for"]) for one in (first, second)]
+    assert now - 15 < moments[0] < moments[1] <= now
+    for headers, moment in zip((first, second), moments, strict=True):
+        assert headers["poussetaches-task-id"] == id
+        assert headers["webhook-id"] == f"{id}_{moment}"
 
 
 def test_callbacks_tell_of_an_end(tmp_path: Path) -> None:
