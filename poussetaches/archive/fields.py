@@ -11,8 +11,8 @@ import msgspec
 
 from poussetaches.channel.messages import seal, unseal
 from poussetaches.model.backoff import Growth
+from poussetaches.model.queue_fields import check_name
 from poussetaches.model.task import (
-    DEFAULT_QUEUE,
     NO_ANSWER,
     Expected,
     How,
@@ -151,12 +151,13 @@ def read_terms(
     queue: str,
     special: SpecialLine | None,
 ) -> Terms:
+    check_name(queue)
     if special is None:
-        return Terms.of((max_retries, key, origin, queue or DEFAULT_QUEUE))
+        return Terms.of((max_retries, key, origin, queue))
     growth = None if special.growth is None else msgspec.structs.astuple(special.growth)
     fields = [*msgspec.structs.astuple(special)]
     fields[Special._fields.index("growth")] = growth and Growth(*growth)
-    return Terms.of((max_retries, key, origin, queue or DEFAULT_QUEUE, fields))
+    return Terms.of((max_retries, key, origin, queue, fields))
 
 
 def read_last(last: LastRunLine | None) -> LastRun | None:

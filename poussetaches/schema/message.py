@@ -17,6 +17,7 @@ import msgspec
 
 from poussetaches.errors import InvalidInput
 from poussetaches.model.backoff import FOR_EVER
+from poussetaches.model.queue_fields import check_name
 from poussetaches.model.task import DEFAULT_QUEUE, How, Spec, Special, Terms
 from poussetaches.schema.body import MOST_RETRIES, invalid_push
 from poussetaches.schema.how import check_how, header_json
@@ -91,7 +92,7 @@ def read_message(
         message = msgspec.convert(given, MessageBody, strict=False)
     except msgspec.ValidationError as error:
         raise invalid_push(str(error), "The message") from None
-    queue = message.queue or DEFAULT_QUEUE
+    queue = check_name(message.queue or DEFAULT_QUEUE)
     url = full_url(message.url, "url", queue, queues)
     origin = origin_of(url)
     payload = None

@@ -12,6 +12,7 @@ import msgspec
 
 from poussetaches.errors import InvalidInput
 from poussetaches.model.headers import read_headers
+from poussetaches.model.queue_fields import check_name
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.schedule import schedule_id
@@ -157,7 +158,8 @@ def full_url(url: str, field: str, queue: str, queues: Queues) -> str:
 
 @lru_cache(maxsize=4096)
 def _terms(url: str, queue: str) -> Terms:
-    """Of a push that asks for nothing else."""
+    """Of a push that asks for nothing else. Raises InvalidInput."""
+    check_name(queue)
     return Terms.of((None, "", origin_of(url), queue))
 
 

@@ -228,6 +228,9 @@ DEEP = b"[" * 100_000
 
 BAD: list[tuple[str, Any]] = [
     ("queue", ""),
+    ("queue", "a b"),
+    ("queue", "x\r\ny"),
+    ("queue", "x" * 101),
     ("queue", 7),
     ("url", ""),
     ("url", "/task"),

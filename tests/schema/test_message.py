@@ -106,6 +106,7 @@ def test_no_retry_is_said_with_a_zero() -> None:
         ({}, "url"),
         ({"url": "/x"}, "url"),
         ({"url": "ftp://h/"}, "url"),
+        ({"url": URL, "queue": "a b"}, "queue"),
         ({"url": URL, "roll_back": "back"}, "roll_back"),
         ({"url": URL, "payload": {"a": 1}}, "payload"),
         ({"url": URL, "payload": "x" * 1001}, "payload"),

@@ -402,6 +402,8 @@ def test_lines_may_be_taken_out_and_written_by_hand() -> None:
         (task(eta=1e300), "$.eta"),
         (task(attempts=-1), "$.attempts"),
         (task(max_retries=-2), "$.max_retries"),
+        (task(queue="a b"), "queue: "),
+        (task(queue=""), "queue: "),
         (task(expected=[]), "expected: "),
         (task(expected=["9xx"]), "expected: "),
         (task(expected=[1000]), "$.expected"),
