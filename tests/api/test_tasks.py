@@ -16,7 +16,7 @@ from poussetaches.api.health import Health
 from poussetaches.errors import Conflict, NotFound, PousseTachesError
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
-from poussetaches.schema import PushRequest, TaskView
+from poussetaches.schema import PushBody, PushRequest, TaskView
 from tests.support.pushes import URL, view_of
 
 ID = "5f" * 16
@@ -84,7 +84,7 @@ def ask(gateway: Gateway) -> Ask:
             told.append(status)
 
         answer = b"".join(app(environ, start))
-        return int(told[0].split()[0]), json.loads(answer)
+        return int(told[0].split()[0]), json.loads(answer or b"null")
 
     return ask
 
@@ -176,3 +176,18 @@ def test_a_push_may_be_relative_to_what_its_queue_says(
     batch = ask("POST", "/batch", b"[%b, %b]" % (body, body))
     assert batch[0] == 201
     assert {one.spec.url for one in gateway.pushed} == {"http://mail.example/x"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"NaN", b"1e999", b"1e308", b'"\\ud800"', b'"\xff"', b"[" * 100_000, b'"\\r\\n"'],
+)
+@pytest.mark.parametrize("field", sorted(PushBody.__struct_fields__))
+def test_no_value_of_a_field_is_more_than_refused(
+    gateway: Gateway, ask: Ask, field: str, value: bytes
+) -> None:
+    """Whatever it is, and on whichever way in."""
+    body = b'{"url": "/x", "queue": "mail", "%b": %b}' % (field.encode(), value)
+    for path in ("/", "/batch", "/tasks/push/"):
+        status, told = ask("POST", path, b"[%b]" % body if path == "/batch" else body)
+        assert status in (200, 201) or (status == 400 and told["error"]["message"])

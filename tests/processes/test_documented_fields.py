@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 
-from poussetaches.channel.messages import seal
-from poussetaches.model.task import How, Report, Spec
-from poussetaches.schema import PushBody, report_json
+from poussetaches.schema import PushBody
 from tests.support.receiver import Receiver
 from tests.support.service import Service
 
@@ -33,23 +31,6 @@ def test_every_field_is_documented_with_an_example() -> None:
     assert sorted(name for name, _ in EXAMPLES) == sorted(PushBody.__struct_fields__)
     for name, text in EXAMPLES:
         assert name in json.loads(text)
-
-
-def test_the_document_of_a_callback_is_the_one_that_is_sent() -> None:
-    (found,) = re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)
-    shown = json.loads(found)
-    spec = Spec(shown["task"]["url"], b'{"user":42}', how=How(is_json=True))
-    report = Report(
-        shown["event"],
-        shown["task"]["id"],
-        seal(spec),
-        shown["task"]["queue"],
-        shown["task"]["attempts"],
-        shown["error"]["status"],
-        shown["error"]["body"].encode(),
-        shown["at"],
-    )
-    assert json.loads(report_json(report)) == shown
 
 
 @pytest.fixture(scope="module")

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64decode
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poussetaches.channel.messages import seal
 from poussetaches.errors import InvalidInput, TooLarge
 from poussetaches.model.backoff import Growth
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.schedule import schedule_id
-from poussetaches.model.task import How, Special, Terms
-from poussetaches.schema import PushRequest, encode, parse_push, task_json
+from poussetaches.model.task import How, Report, Spec, Special, Terms
+from poussetaches.schema import (
+    PushRequest,
+    encode,
+    parse_push,
+    report_json,
+    task_json,
+)
 from tests.support.pushes import URL, bodies, values, view_of
 
 RULES = Rules("UTC")
@@ -220,6 +228,13 @@ def test_secrets_are_not_shown(name: str) -> None:
     request = parse(headers={name: "secret", "X-Plain": "shown"})
     shown = task_json(view_of(request))["headers"]
     assert shown == {name: "***", "X-Plain": "shown"}
+
+
+def test_a_callback_is_shown_with_the_document_that_it_carries() -> None:
+    report = Report("dead", "a", seal(Spec(URL)), "mail", 1, 500, b"no", 1.0)
+    spec = Spec(URL, how=How(report=report))
+    view = view_of(parse())._replace(spec=spec)
+    assert b64decode(task_json(view)["payload"]) == report_json(report)
 
 
 # --- what is refused ----------------------------------------------------------------

@@ -35,10 +35,11 @@ from poussetaches.channel.messages import (
 from poussetaches.channel.server import Peer
 from poussetaches.config import Config
 from poussetaches.errors import IllegalEvent
+from poussetaches.model.backoff import Growth
 from poussetaches.model.events import Scheduled
 from poussetaches.model.named_queue import SHARES
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import State, Submission
+from poussetaches.model.task import Special, State, Submission, Terms
 from poussetaches.store.disk import Store
 from poussetaches.supervisor import handlers
 from poussetaches.supervisor.children import Child
@@ -286,6 +287,17 @@ NONSENSE_OF_AN_API: list[Message] = [
     *[push(SCHEDULE, delay, MONTHLY) for delay in (math.inf, -1e300, 1e12)],
     *[push(id) for id in ("", "a", "a" * 31, "a" * 40, "x" * 20_000)],
     push(delay=math.nan),
+    *[
+        Push(1, [Submission(TASK, b"spec", terms=Terms(special=special))])
+        for special in (
+            Special(eta=math.nan),
+            Special(expires=math.inf),
+            Special(timeout=1e300),
+            Special(waits=(1.0, math.nan)),
+            Special(growth=Growth(math.nan)),
+            Special(growth=Growth(1.0, math.inf)),
+        )
+    ],
     Push(1, [Submission(TASK, b"spec"), Submission("a", b"spec")]),
     Push(1, [Submission(TASK, b"spec"), Submission(TASK, b"spec")]),
     push(TASK, 0.0, MONTHLY),
