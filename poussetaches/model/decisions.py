@@ -24,9 +24,10 @@ from poussetaches.model.events import (
     Replaced,
 )
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.queue_decisions import NOTHING_SAID, check_number
 from poussetaches.model.recurrence import recur, refuse_contradiction, schedule
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Spec, Submission, Task, Terms
+from poussetaches.model.task import DEFAULT_QUEUE, Spec, Submission, Task, Terms
 
 
 class Policy(NamedTuple):
@@ -70,7 +71,7 @@ def push_all(
     #: What those before it have brought.
     keys: dict[str, str] = {}
     scheduled: dict[str, Submission] = {}
-    made: set[str] = set()
+    known_queues = {DEFAULT_QUEUE}
     for submission in submissions:
         id, spec, delay, text, terms = submission
         if key := terms.key:
@@ -80,17 +81,22 @@ def push_all(
                 continue
             keys[key] = id
         name = terms.queue
-        if not queue.turns.knows(name) and name not in made:
+        if name not in known_queues and not queue.turns.knows(name):
             if not policy.auto_create_queues:
                 raise InvalidInput(
                     f"queue: there is no queue {name!r:.120}", field="queue"
                 )
-            made.add(name)
-            events.append(QueueSet(name, now, None, {"paused": False}))
+            made = sum(isinstance(event, QueueSet) for event in events)
+            check_number(queue, made + 1)
+            events.append(QueueSet(name, now, None, NOTHING_SAID))
+        known_queues.add(name)
         ids.append(id)
         if not text:
             terms = Terms.of(terms)
-            events.append(Pushed(id, now, _eta(queue, now, delay, terms), spec, terms))
+            eta = now + delay
+            if terms.special is not None:
+                eta = _eta(queue, now, delay, terms)
+            events.append(Pushed(id, now, eta, spec, terms))
         elif id in scheduled:
             refuse_contradiction(scheduled[id], submission)
         else:

@@ -75,6 +75,11 @@ def conclude(
     that changes nothing about how many attempts there are. What an attempt at a target
     in trouble brought does not count.
     """
+    if outcome.ok and not outcome.follow_ups and task.terms.special is None:
+        done = Succeeded(task.id, now, task.attempts, outcome.status)
+        if not task.schedule:
+            return [done]  # as nearly all end
+        return [done, *recur(queue, task, now, policy.rules)]
     if outcome.ok:
         try:
             follow_ups = push_all(queue, outcome.follow_ups, now, policy).events

@@ -56,6 +56,12 @@ class Line(Generic[T]):
     def __len__(self) -> int:
         return sum(map(len, self._chunks))
 
+    @property
+    def is_single(self) -> bool:
+        """Whether one thing stands in it, and no other."""
+        chunks = self._chunks
+        return len(chunks) == 1 and len(chunks[0]) == 1
+
     def first(self) -> T | None:
         """What stands at the front."""
         chunks = self._chunks

@@ -39,6 +39,7 @@ class Queue:
         "changed",
         "configured",
         "in_flight",
+        "is_limited",
         "limiter",
         "lines",
         "name",
@@ -56,6 +57,8 @@ class Queue:
         #: Both together.
         self.settings = QueueSettings()
         self.limiter: Limiter | None = None
+        #: Whether they let an attempt begin at some times only (see ``opens_at``).
+        self.is_limited = False
         #: Tasks that wait, and attempts under way.
         self.waiting = 0
         self.in_flight = 0
@@ -75,6 +78,11 @@ class Queue:
         self.limiter = None
         if settings.rate is not None:
             self.limiter = Limiter(settings.rate, settings.burst, spent_until)
+        self.is_limited = (
+            settings.paused
+            or settings.concurrency is not None
+            or self.limiter is not None
+        )
 
     def resume(self, spent_until: float) -> None:
         """What its rate has let begin is what it was."""
@@ -140,6 +148,22 @@ class Queue:
         if in_flight not in self.lines:
             self.lines[in_flight] = Line()
         self.lines[in_flight].add(lane)
+
+    def move(self, lane: Lane, in_flight: int) -> None:
+        """``lane``, which stands, may have another first task than before, and so many
+        in flight now: it stands where that says."""
+        line = self.lines[lane.level]
+        if line.is_single and (in_flight == lane.level or in_flight not in self.lines):
+            # Alone in its line, as it mostly is, it moves together with that.
+            first = lane.first()
+            assert first is not None
+            lane.eta, lane.order = first.eta, first.order
+            if in_flight != lane.level:
+                self.lines[in_flight] = self.lines.pop(lane.level)
+                lane.level = in_flight
+            return
+        self.step_down(lane)
+        self.stand(lane, in_flight)
 
     def step_down(self, lane: Lane) -> None:
         """``lane``, which stands, does so no more."""

@@ -37,11 +37,6 @@ class Origin:
         return self.gate is None or not (self.rests or self.gate.is_full)
 
     @property
-    def is_idle(self) -> bool:
-        """Whether nothing waits for it and nothing is under way to it."""
-        return not self.in_flight and not self.lanes
-
-    @property
     def is_held(self) -> bool:
         """Whether it is away, and waited for."""
         gate = self.gate

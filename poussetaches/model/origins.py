@@ -25,6 +25,8 @@ class Origins(dict[str, Origin]):
         #: Those to look at again, and when.
         self._alarms: list[tuple[float, int, Origin]] = []
         self._numbers = count()
+        #: When ``wake`` may find one, on the timeline.
+        self.due_at = math.inf
 
     def of(self, name: str) -> Origin:
         """The origin of that name, new if it has to be."""
@@ -32,13 +34,6 @@ class Origins(dict[str, Origin]):
         if origin is None:
             origin = self[name] = Origin(name, self._caps.of(name))
         return origin
-
-    def drop_if_idle(self, name: str) -> None:
-        """Know nothing of it any more, unless something waits for it or is in
-        flight."""
-        origin = self.get(name)
-        if origin is not None and origin.is_idle:
-            del self[name]
 
     def hold(self, origin: Origin, now: float, hold_limit: float) -> None:
         """An attempt found that ``origin`` is not there (see Gate)."""
@@ -68,23 +63,11 @@ class Origins(dict[str, Origin]):
         origin.gate = None
         self._shut(origin, now)
 
-    def begin(self, origin: Origin, id: str, now: float) -> None:
-        """An attempt at task ``id`` of ``origin`` began."""
-        origin.in_flight += 1
-        if origin.gate is not None:
-            origin.gate.begin(id, now)
-            self._set_alarm(origin)
-
-    def end(self, origin: Origin, id: str, now: float) -> None:
-        """An attempt at task ``id`` of ``origin`` has ended."""
-        origin.in_flight -= 1
-        if origin.gate is not None:
-            origin.gate.end(id, now)
-
-    @property
-    def due_at(self) -> float:
-        """When ``wake`` may find one, on the timeline."""
-        return self._alarms[0][0] if self._alarms else math.inf
+    def note_begin(self, origin: Origin, id: str, now: float) -> None:
+        """An attempt at task ``id`` of ``origin``, which has a gate, began."""
+        assert origin.gate is not None
+        origin.gate.begin(id, now)
+        self._set_alarm(origin)
 
     def wake(self, now: float) -> Iterator[Origin]:
         """Those that may see another attempt because time has passed."""
@@ -98,6 +81,7 @@ class Origins(dict[str, Origin]):
                 origin.rests = False
                 self._set_alarm(origin)
             yield origin
+        self.due_at = self._alarms[0][0] if self._alarms else math.inf
 
     def _shut(self, origin: Origin, now: float) -> None:
         """The gate of ``origin`` is another than before, or gone."""
@@ -111,3 +95,4 @@ class Origins(dict[str, Origin]):
         at = gate.opens_at if origin.rests else gate.reopens_at
         if at < math.inf:
             heapq.heappush(self._alarms, (at, next(self._numbers), origin))
+            self.due_at = self._alarms[0][0]

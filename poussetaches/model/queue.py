@@ -20,6 +20,7 @@ from poussetaches.model import events
 from poussetaches.model.caps import NO_CAPS, Caps
 from poussetaches.model.counts import Counts
 from poussetaches.model.events import Event
+from poussetaches.model.kept import Kept
 from poussetaches.model.keys import EndedKey, Keys
 from poussetaches.model.lifecycle import next_state
 from poussetaches.model.line import Line
@@ -152,7 +153,7 @@ class TaskQueue:
         task = self._end(event)
         task.last_run_at = event.at
         self.counts.succeeded += 1
-        self._remember(task)
+        self._remember(self.succeeded, task)
 
     def _failed(self, event: events.Failed) -> None:
         self._return(event)
@@ -179,12 +180,12 @@ class TaskQueue:
         task = self._end(event)
         self._note_failure(task, event)
         self.counts.dead += 1
-        self._remember(task)
+        self._remember(self.dead, task)
 
     def _expired(self, event: events.Expired) -> None:
         task = self._end(event)
         self.counts.expired += 1
-        self._remember(task)
+        self._remember(self.expired, task)
 
     def _cancelled(self, event: events.Cancelled) -> None:
         self._drop(self._end(event))
@@ -295,9 +296,9 @@ class TaskQueue:
         task.error_status = event.status
         task.error = event.error
 
-    def _remember(self, task: Task) -> None:
+    def _remember(self, kept: Kept, task: Task) -> None:
         """A task has ended, and is kept for a while."""
-        for gone in self.remembered.take(task):
+        for gone in self.remembered.take(kept, task):
             self._drop(gone)
 
     def _drop(self, task: Task) -> None:

@@ -46,7 +46,7 @@ def configure(
             events.append(QueueSet(name, now, wire, {}))
         elif one.configured is None or not _same(one.configured, wire):
             events.append(QueueSet(name, now, wire, one.changed))
-    _check_number(queue, len(configured.keys() - queue.turns.queues.keys()))
+    check_number(queue, len(configured.keys() - queue.turns.queues.keys()))
     for name, one in queue.turns.queues.items():
         if name not in configured and one.configured is not None:
             events += _forget_section(one, now)
@@ -106,7 +106,7 @@ def set_queue(
     if not changed and configured is None and name != DEFAULT_QUEUE:
         changed = dict(NOTHING_SAID)
     if one is None:
-        _check_number(queue, 1)
+        check_number(queue, 1)
     elif is_abandoned:
         return [QueueSet(name, now, None, {**(configured or {}), **changed})]
     elif _same(before, changed):
@@ -161,7 +161,8 @@ def _is_empty(one: Queue) -> bool:
     return not one.waiting and not one.in_flight
 
 
-def _check_number(queue: TaskQueue, further: int) -> None:
+def check_number(queue: TaskQueue, further: int) -> None:
+    """Raise InvalidInput if there would be too many queues with so many more."""
     if further and len(queue.turns.queues) + further > MOST_QUEUES:
         raise InvalidInput(
             f"queue: there may be at most {MOST_QUEUES} queues", field="queue"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poussetaches.model.kept import Kept
-from poussetaches.model.task import State, Task
+from poussetaches.model.task import Task
 
 
 class Remembered:
@@ -18,19 +18,14 @@ class Remembered:
         self.expired = Kept()
         self.dead = Kept()
 
-    def take(self, task: Task) -> Iterator[Task]:
-        """``task`` has ended. Hands out those that are remembered no more for it."""
-        of_its_kind = {
-            State.SUCCEEDED: self.succeeded,
-            State.EXPIRED: self.expired,
-            State.DEAD: self.dead,
-        }[task.state]
-        other = of_its_kind.put(task)
-        if other is not None:
-            yield other
-        if task.state is not State.DEAD:
-            for _ in range(len(of_its_kind) - self.retain):
-                yield of_its_kind.drop_oldest()
+    def take(self, kept: Kept, task: Task) -> list[Task]:
+        """``task`` has ended as those of ``kept``. Returns those that are remembered no
+        more for it."""
+        other = kept.put(task)
+        gone = [] if other is None else [other]
+        if kept is not self.dead and len(kept) > self.retain:
+            gone.append(kept.drop_oldest())
+        return gone
 
     def __iter__(self) -> Iterator[Task]:
         """All of them."""

@@ -70,7 +70,7 @@ class Turns:
             for origin in self.origins.wake(now):
                 self.settle(origin)
         for queue in self._rota:
-            if queue.opens_at <= now:
+            if not queue.is_limited or queue.opens_at <= now:
                 task = queue.first(free)
                 if task is not None and task.eta <= now:
                     return task
@@ -117,7 +117,8 @@ class Turns:
         queue.in_flight += 1
         if queue.limiter is not None:
             queue.limiter.take(now)
-        self._turn = max(queue.turn, self._turn)
+        if queue.turn > self._turn:
+            self._turn = queue.turn
         queue.turn = self._turn + 1.0
         if len(self._rota) > 1:
             self._rota.sort(key=_turn)
@@ -126,14 +127,18 @@ class Turns:
         lane.remove(task)
         if lane.first() is None:
             self._close(origin, lane)
-        self.origins.begin(origin, task.id, now)
+        origin.in_flight += 1
+        if origin.gate is not None:
+            self.origins.note_begin(origin, task.id, now)
         self.settle(origin)
 
     def end(self, task: Task, now: float) -> None:
         """``task``, which was in flight, is so no more."""
         self._queue_of(task).in_flight -= 1
         origin = self.origins[task.terms.origin]
-        self.origins.end(origin, task.id, now)
+        origin.in_flight -= 1
+        if origin.gate is not None:
+            origin.gate.end(task.id, now)
         self.settle(origin)
 
     def remove(self, task: Task) -> None:
@@ -156,14 +161,16 @@ class Turns:
 
     def leave(self, task: Task) -> None:
         """``task``, which neither waits nor is in flight, is live no more."""
-        group = group_of(task)
-        if group:
-            heir = self._groups.leave(group, task)
+        terms = task.terms
+        if terms.special is not None and terms.special.group:
+            heir = self._groups.leave(terms.special.group, task)
             if heir is not None:
                 self._behind.remove(heir)
                 self._enter(heir)
         # Not before: what is tried again goes on with what is known of its origin.
-        self.origins.drop_if_idle(task.terms.origin)
+        origin = self.origins.get(terms.origin)
+        if origin is not None and not origin.in_flight and not origin.lanes:
+            del self.origins[terms.origin]
 
     def load(self, tasks: Collection[Task], last_order: int) -> None:
         """Those of ``tasks``, which stand in order of acceptance, that wait have the
@@ -263,12 +270,14 @@ class Turns:
         """Something else is in flight to ``origin``, or comes first in ``lane``, in
         which something waits: it stands where that says, or nowhere."""
         queue = lane.queue
+        is_open = origin.is_open
+        if lane.stands and is_open:
+            queue.move(lane, origin.in_flight)
+            return
+        was_in_rota = bool(queue.lines)
         if lane.stands:
             queue.step_down(lane)
-            was_in_rota = True
-        else:
-            was_in_rota = bool(queue.lines)
-        if origin.is_open:
+        if is_open:
             queue.stand(lane, origin.in_flight)
             self._aside.discard(lane)
         else:

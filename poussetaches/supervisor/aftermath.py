@@ -66,6 +66,9 @@ def heed(
     origin = origins.get(task.terms.origin)
     if origin is None:
         return  # nothing waits for it any more
+    if outcome.ok and origin.gate is None:
+        origin.answered_at = now
+        return
     was_held = origin.is_held
     if is_absent(outcome.status, unreached=outcome.unreached) and not outcome.ok:
         # Where a handler fails alone, its target is not away.

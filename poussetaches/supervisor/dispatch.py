@@ -63,7 +63,11 @@ class Dispatch:
         """Lease what is due while a worker is free. ``now``: monotonic."""
         if self.draining or now < self._resting_until:
             return
-        self._keeper.expire()
+        try:
+            self._keeper.expire()
+        except StoreFull as error:
+            self._rest(error, now)
+            return
         workers = self._children.workers()
         free = sum(worker.free for worker in workers)
         #: Slots in use, less those there are, and whose: the least loaded first.
@@ -72,10 +76,7 @@ class Dispatch:
             try:
                 task = self._keeper.lease(free)
             except StoreFull as error:
-                if not self._resting:
-                    log.error("deliveries rest: %s", error)
-                self._resting = True
-                self._resting_until = now + REST
+                self._rest(error, now)
                 return
             if task is None:
                 return
@@ -104,6 +105,13 @@ class Dispatch:
                     self._keeper.wall_slot(task),
                 )
             )
+
+    def _rest(self, error: StoreFull, now: float) -> None:
+        """The disk has no room for what comes before a delivery."""
+        if not self._resting:
+            log.error("deliveries rest: %s", error)
+        self._resting = True
+        self._resting_until = now + REST
 
     def ended(self, worker: Child, message: Ended) -> None:
         """A worker reports an outcome. One that comes too late changes nothing."""

@@ -163,8 +163,7 @@ class Keeper:
         return decisions.timeout(self.queue, task, usual)
 
     def expire(self) -> None:
-        """End the tasks that nobody wants any more. Without room on the disk they are
-        only not delivered."""
+        """End the tasks that nobody wants any more. Raises StoreFull."""
         now = self.clock.now()
         while events := endings.expire(self.queue, now, self._policy):
             self._record(events, spare=self._ends_room())

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from poussetaches.errors import Conflict, InvalidInput, NotFound
 from poussetaches.model import queue_decisions
 from poussetaches.model.backoff import Growth
-from poussetaches.model.decisions import push
-from poussetaches.model.events import Cancelled, QueueDropped, QueueSet
+from poussetaches.model.decisions import push, push_all
+from poussetaches.model.events import Cancelled, Pushed, QueueDropped, QueueSet
 from poussetaches.model.limiter import Rate
 from poussetaches.model.named_queue import Queue
 from poussetaches.model.queue import TaskQueue
@@ -243,3 +243,15 @@ def test_a_purge_cancels_what_waits_in_its_queue_and_nothing_else(
     assert cancelled == before
     assert set(queue.tasks) == others
     assert queue.difference() == 0
+
+
+def test_pushes_make_no_more_queues_than_there_may_be() -> None:
+    queue = queue_with(**{f"q{n}": QueueSettings() for n in range(MOST_QUEUES - 2)})
+    policy = POLICY._replace(auto_create_queues=True)
+    pushes = [
+        Submission(f"t{n}", b"", terms=Terms(None, "", "", f"new{n}")) for n in range(2)
+    ]
+    made = push_all(queue, pushes[:1], NOW, policy).events
+    assert [type(event) for event in made] == [QueueSet, Pushed]
+    with pytest.raises(InvalidInput, match="at most 1000 queues"):
+        push_all(queue, pushes, NOW, policy)
