@@ -69,10 +69,15 @@ class Backoff(NamedTuple):
         if attempt < 1:
             raise ValueError(f"attempts count from 1, not {attempt}")
         if max_retries is None:
-            max_retries = len(self.waits)
-        if not self.waits or (max_retries != FOR_EVER and attempt > max_retries):
+            max_retries = len(self.waits) if self.retries is None else self.retries
+        if max_retries != FOR_EVER and attempt > max_retries:
             return None
-        wait = self.waits[min(attempt, len(self.waits)) - 1]
+        if self.growth is not None:
+            wait = self.growth.wait(attempt)
+        elif self.waits:
+            wait = self.waits[min(attempt, len(self.waits)) - 1]
+        else:
+            return None
         return wait * (1 + self.jitter * (2 * draw - 1))
 
 
