@@ -67,17 +67,22 @@ class Queue:
         self.lines: dict[int, Line[Lane]] = {}
 
     def set(
-        self, configured: Mapping[str, Any] | None, changed: Mapping[str, Any]
+        self,
+        configured: Mapping[str, Any] | None,
+        changed: Mapping[str, Any],
+        now: float,
     ) -> None:
         """Its settings are these from now on; what its rate has let begin is not
         forgotten. Raises what QueueSettings does."""
         settings = QueueSettings.from_wire({**(configured or {}), **changed})
         self.configured, self.changed = configured, changed
-        spent_until = self.spent_until
         self.settings = settings
-        self.limiter = None
-        if settings.rate is not None:
-            self.limiter = Limiter(settings.rate, settings.burst, spent_until)
+        if settings.rate is None:
+            self.limiter = None
+        elif self.limiter is None:
+            self.limiter = Limiter(settings.rate, settings.burst)
+        else:
+            self.limiter = self.limiter.become(settings.rate, settings.burst, now)
         self.is_limited = (
             settings.paused
             or settings.concurrency is not None
@@ -86,8 +91,9 @@ class Queue:
 
     def resume(self, spent_until: float) -> None:
         """What its rate has let begin is what it was."""
-        if self.limiter is not None:
-            self.limiter.spent_until = spent_until
+        rate = self.settings.rate
+        if rate is not None:
+            self.limiter = Limiter(rate, self.settings.burst, spent_until)
 
     @property
     def row(self) -> QueueRow:

@@ -214,7 +214,8 @@ class TaskQueue:
         self._wait(task, event.eta)
 
     def _queue_set(self, event: events.QueueSet) -> None:
-        self.turns.set_queue(event.name, event.configured, event.changed)
+        name, at, configured, changed = event
+        self.turns.set_queue(name, configured, changed, at)
 
     def _queue_dropped(self, event: events.QueueDropped) -> None:
         self.turns.drop_queue(event.name)
@@ -343,6 +344,6 @@ class TaskQueue:
         self.size = sum(map(size_of, known))
         last_order = max((task.order for task in known), default=0)
         for row in queues:
-            self.turns.set_queue(row.name, row.configured, row.changed)
+            self.turns.set_queue(row.name, row.configured, row.changed, latest)
             self.turns.queues[row.name].resume(row.spent_until)
         self.turns.load(tasks, last_order)

@@ -220,9 +220,10 @@ class Turns:
         name: str,
         configured: Mapping[str, Any] | None,
         changed: Mapping[str, Any],
+        now: float,
     ) -> None:
         """See Queue. One that is not there is made."""
-        self.queue(name).set(configured, changed)
+        self.queue(name).set(configured, changed, now)
 
     def drop_queue(self, name: str) -> None:
         """The queue of that name goes. Raises IllegalEvent if there is none, or

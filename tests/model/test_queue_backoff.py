@@ -31,7 +31,8 @@ def waits_of(
     terms = Terms.of((max_retries, "", "http://a:80", "q", special))
     asked = Submission("a", b"", terms=terms)
     apply(queue, decisions.push(queue, asked, NOW, POLICY))
-    now, waits = NOW, []
+    now = NOW
+    waits: list[float] = []
     for _ in range(most):
         task = leased(queue, now)
         events = endings.conclude(queue, task, FAILURE, now, 0.5, POLICY)
