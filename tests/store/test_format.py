@@ -11,8 +11,17 @@ from hypothesis import strategies as st
 
 from poussetaches.errors import StoreDamaged, StoreError
 from poussetaches.model import events
+from poussetaches.model.backoff import Growth
 from poussetaches.model.events import Cancelled, Event, Paused, Pushed
-from poussetaches.model.task import PLAIN, LastRun, Schedule, State, Task, Terms
+from poussetaches.model.task import (
+    PLAIN,
+    LastRun,
+    Schedule,
+    Special,
+    State,
+    Task,
+    Terms,
+)
 from poussetaches.store import format
 
 SALT = 0x5EED_5A17
@@ -23,7 +32,9 @@ NUMBERS = st.integers(-(2**63), 2**64 - 1)
 MOMENTS = st.floats().map(lambda moment: moment + 0.0)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 BYTES = st.binary(max_size=200)
-TERMS = st.builds(Terms, st.none() | NUMBERS, TEXTS)
+GROWTHS = st.builds(Growth, MOMENTS, st.none() | MOMENTS, st.none() | NUMBERS)
+SPECIALS = st.builds(Special, growth=st.none() | GROWTHS)
+TERMS = st.builds(Terms, st.none() | NUMBERS, TEXTS, special=st.none() | SPECIALS)
 
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(events.Pushed, TEXTS, MOMENTS, MOMENTS, BYTES, TERMS),
