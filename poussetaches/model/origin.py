@@ -12,7 +12,16 @@ from poussetaches.model.lane import Lane
 class Origin:
     """What waits for one, and what is under way to it."""
 
-    __slots__ = ("answered_at", "cap", "gate", "in_flight", "lanes", "name", "rests")
+    __slots__ = (
+        "alarm_at",
+        "answered_at",
+        "cap",
+        "gate",
+        "in_flight",
+        "lanes",
+        "name",
+        "rests",
+    )
 
     def __init__(self, name: str, cap: int | None) -> None:
         self.name = name
@@ -26,6 +35,8 @@ class Origin:
         self.gate: Gate | None = None
         #: Its gate is shut for a while.
         self.rests = False
+        #: When its gate is to be looked at again; infinity: no time is set.
+        self.alarm_at = math.inf
         #: When it answered an attempt last, whatever the answer, on the timeline.
         self.answered_at = -math.inf
 

@@ -72,14 +72,16 @@ class Origins(dict[str, Origin]):
     def wake(self, now: float) -> Iterator[Origin]:
         """Those that may see another attempt because time has passed."""
         while self._alarms and self._alarms[0][0] <= now:
-            _, _, origin = heapq.heappop(self._alarms)
+            at, _, origin = heapq.heappop(self._alarms)
+            if at != origin.alarm_at:
+                continue  # an earlier one has been set since
+            origin.alarm_at = math.inf
             gate = origin.gate
             if gate is None or self.get(origin.name) is not origin:
                 continue
             gate.reopen(now)
-            if origin.rests and gate.opens_at <= now:
-                origin.rests = False
-                self._set_alarm(origin)
+            origin.rests = origin.rests and now < gate.opens_at
+            self._set_alarm(origin)
             yield origin
         self.due_at = self._alarms[0][0] if self._alarms else math.inf
 
@@ -93,6 +95,9 @@ class Origins(dict[str, Origin]):
         if gate is None:
             return
         at = gate.opens_at if origin.rests else gate.reopens_at
-        if at < math.inf:
+        # One that comes too early is set again: there are as many as there are origins,
+        # and not as many as there are attempts.
+        if at < origin.alarm_at:
+            origin.alarm_at = at
             heapq.heappush(self._alarms, (at, next(self._numbers), origin))
             self.due_at = self._alarms[0][0]

@@ -19,6 +19,7 @@ All times are on the queue's timeline.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from operator import attrgetter
@@ -77,8 +78,10 @@ class Turns:
         return None
 
     def due_at(self, free: float) -> float:
-        """When ``next`` will have an answer if nothing happens before; infinity: then
-        it never will."""
+        """When ``next`` will have an answer if nothing happens before, or must look
+        again; infinity: it never will."""
+        if free <= 0:
+            return math.inf
         due_at = self.origins.due_at
         for queue in self._rota:
             opens_at = queue.opens_at
@@ -120,7 +123,10 @@ class Turns:
         if queue.turn > self._turn:
             self._turn = queue.turn
         queue.turn = self._turn + 1.0
-        if len(self._rota) > 1:
+        if len(self._rota) > 1 and queue.lines:
+            # Behind those that have had as many: else it could have two on end.
+            self._rota.remove(queue)
+            self._rota.append(queue)
             self._rota.sort(key=_turn)
         origin = self.origins[task.terms.origin]
         lane = origin.lanes[queue.name]
