@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from poussetaches.errors import InvalidInput
+from poussetaches.errors import Conflict, InvalidInput
 from poussetaches.model.backoff import Backoff
 from poussetaches.model.events import (
     Cancelled,
@@ -125,9 +125,12 @@ def replace(
 ) -> list[Event]:
     """A waiting task, which is no run of a schedule, is another one from now on.
 
-    Raises InvalidInput if it names no queue that there is.
+    Raises InvalidInput if it names no queue that there is, and Conflict if it has the
+    key of another task.
     """
     _, spec, delay, _, terms = submission
+    if terms.key and queue.keys.known(terms.key, now) not in (None, task.id):
+        raise Conflict("key: another task was pushed with it", field="key")
     if not queue.turns.knows(terms.queue):
         raise InvalidInput(
             f"queue: there is no queue {terms.queue!r:.120}", field="queue"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from poussetaches.model.task import Task
+from poussetaches.model.task import Task, Terms
 
 
-def group_of(task: Task) -> str:
-    """The name of its group; "" if it is in none."""
-    special = task.terms.special
+def group_of(terms: Terms) -> str:
+    """The name of the group of a task with these terms; "" if it is in none."""
+    special = terms.special
     return "" if special is None else special.group
 
 

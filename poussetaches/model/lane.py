@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from poussetaches.model.line import Line
+from poussetaches.model.line import Line, Position
 from poussetaches.model.task import Task
 
 if TYPE_CHECKING:
     from poussetaches.model.named_queue import Queue
+
+#: The first task of a part of a lane, after its position, and those that follow it.
+Start = tuple[float, int, Task, Iterator[Task]]
 
 
 class Lane(Line[Task]):
@@ -26,3 +31,33 @@ class Lane(Line[Task]):
         self.level = 0
         #: Whether it stands in a line: something waits in it, and may begin.
         self.stands = False
+
+
+def starts(lanes: Iterable[Lane], after: Position | None) -> Iterator[Start]:
+    """The parts of ``lanes`` beyond ``after``, those that have any."""
+    for lane in lanes:
+        rest = lane.beyond(after)
+        first = next(rest, None)
+        if first is not None:
+            yield first.eta, first.order, first, rest
+
+
+def in_turn(coming: Iterator[Start]) -> Iterator[Task]:
+    """The tasks of parts of lanes that come in order of their first."""
+    start = next(coming, None)
+    #: What is left of the parts that have begun.
+    parts: list[Start] = []
+    while True:
+        while start is not None and (not parts or start < parts[0]):
+            heapq.heappush(parts, start)
+            start = next(coming, None)
+        if not parts:
+            return
+        _, _, task, rest = parts[0]
+        yield task
+        following = next(rest, None)
+        if following is None:
+            heapq.heappop(parts)
+        else:
+            where = (following.eta, following.order)
+            heapq.heapreplace(parts, (*where, following, rest))

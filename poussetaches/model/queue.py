@@ -202,16 +202,16 @@ class TaskQueue:
         task = self.tasks.get(event.id)
         next_state(task, event)
         assert task is not None
-        self.turns.remove(task)
-        self.turns.leave(task)
         if task.terms.key:
             self.keys.let_go(task.terms.key, task.id)
         self.size -= size_of(task)
-        task.spec, task.terms = event.spec, event.terms
+        if self.turns.replace(task, event.terms, event.eta):
+            # In a dump, too, it stands behind those of its new group.
+            self.tasks[task.id] = self.tasks.pop(task.id)
+        task.spec = event.spec
         self.size += size_of(task)
         if task.terms.key:
             self.keys.add(task.terms.key, task.id, event.at)
-        self._wait(task, event.eta)
 
     def _queue_set(self, event: events.QueueSet) -> None:
         name, at, configured, changed = event
@@ -232,9 +232,10 @@ class TaskQueue:
         self.paused = False
 
     def _clock_stepped(self, event: events.ClockStepped) -> None:
-        self.skew = event.skew
         # Runs of schedules are moved by events of their own.
-        for task in [t for t in self.tasks.values() if t.waits_for_the_clock]:
+        skew, tasks = self.skew, self.tasks.values()
+        self.skew = event.skew
+        for task in [one for one in tasks if one.waits_for_the_clock(skew)]:
             special = task.terms.special
             assert special is not None
             assert special.eta is not None

@@ -214,15 +214,16 @@ class Task:
     #: When the first attempt began; 0.0 = none has.
     begun_at: float = 0.0
 
-    @property
-    def waits_for_the_clock(self) -> bool:
-        """Whether its eta is the moment of the wall clock that its push named."""
+    def waits_for_the_clock(self, skew: float) -> bool:
+        """Whether it waits for the moment of the wall clock that its push named, and
+        not for another that came of a failure or was asked for since. ``skew``: see
+        ``TaskQueue``."""
         special = self.terms.special
         return (
             special is not None
             and special.eta is not None
             and self.state is State.WAITING
-            and not self.last_run_at
+            and self.eta == special.eta - skew
         )
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -29,15 +29,12 @@ from poussetaches.errors import IllegalEvent
 from poussetaches.model.caps import NO_CAPS, Caps
 from poussetaches.model.expiries import Expiries
 from poussetaches.model.groups import Groups, group_of
-from poussetaches.model.lane import Lane
+from poussetaches.model.lane import Lane, in_turn, starts
 from poussetaches.model.line import Line, Position, position
 from poussetaches.model.named_queue import Queue
 from poussetaches.model.origin import Origin
 from poussetaches.model.origins import Origins
-from poussetaches.model.task import DEFAULT_QUEUE, State, Task
-
-#: The first task of a part of a lane, after its position, and those that follow it.
-Start = tuple[float, int, Task, Iterator[Task]]
+from poussetaches.model.task import DEFAULT_QUEUE, State, Task, Terms
 
 _turn = attrgetter("turn")
 
@@ -105,7 +102,7 @@ class Turns:
         self._queue_of(task).waiting += 1
         if task.terms.special is not None:
             self.expiries.add(task)
-            group = group_of(task)
+            group = group_of(task.terms)
             if group and not self._groups.join(group, task):
                 self._behind.add(task)
                 return
@@ -153,7 +150,7 @@ class Turns:
             self.expiries.drop(task)
         queue = self._queue_of(task)
         queue.waiting -= 1
-        group = group_of(task)
+        group = group_of(task.terms)
         if group and self._groups.head(group) is not task:
             self._behind.remove(task)
             return
@@ -165,18 +162,39 @@ class Turns:
             else:
                 self._settle(origin, lane)
 
+    def replace(self, task: Task, terms: Terms, eta: float) -> bool:
+        """``task``, which waits, is of ``terms`` from now on and waits for ``eta``.
+        Returns whether it is of another group now, of which it is the last; where it
+        stays in one it keeps its place."""
+        before = task.terms
+        self.remove(task)
+        joins = group_of(before) != group_of(terms)
+        if joins:
+            self._leave_group(task)
+        task.terms, task.eta = terms, eta
+        self.add(task)
+        self._drop_if_idle(before.origin)
+        return joins
+
     def leave(self, task: Task) -> None:
         """``task``, which neither waits nor is in flight, is live no more."""
         terms = task.terms
-        if terms.special is not None and terms.special.group:
-            heir = self._groups.leave(terms.special.group, task)
-            if heir is not None:
-                self._behind.remove(heir)
-                self._enter(heir)
+        if terms.special is not None:
+            self._leave_group(task)
         # Not before: what is tried again goes on with what is known of its origin.
-        origin = self.origins.get(terms.origin)
+        self._drop_if_idle(terms.origin)
+
+    def _drop_if_idle(self, name: str) -> None:
+        origin = self.origins.get(name)
         if origin is not None and not origin.in_flight and not origin.lanes:
-            del self.origins[terms.origin]
+            del self.origins[name]
+
+    def _leave_group(self, task: Task) -> None:
+        group = group_of(task.terms)
+        heir = self._groups.leave(group, task) if group else None
+        if heir is not None:
+            self._behind.remove(heir)
+            self._enter(heir)
 
     def load(self, tasks: Collection[Task], last_order: int) -> None:
         """Those of ``tasks``, which stand in order of acceptance, that wait have the
@@ -186,7 +204,7 @@ class Turns:
         behind: list[Task] = []
         for task in tasks:
             queue = self._queue_of(task)
-            group = group_of(task)
+            group = group_of(task.terms)
             is_head = not group or self._groups.join(group, task)
             if task.state is not State.WAITING:
                 queue.in_flight += 1
@@ -318,35 +336,6 @@ class Turns:
         begun = [*self._aside]
         if after is not None:
             begun += chain.from_iterable(line.until(after) for line in lines)
-        starts = heapq.nsmallest(most, _starts(begun, after))
-        in_lanes = _in_turn(heapq.merge(starts, _starts(coming, None)))
+        firsts = heapq.nsmallest(most, starts(begun, after))
+        in_lanes = in_turn(heapq.merge(firsts, starts(coming, None)))
         return heapq.merge(in_lanes, self._behind.beyond(after), key=position)
-
-
-def _starts(lanes: Iterable[Lane], after: Position | None) -> Iterator[Start]:
-    for lane in lanes:
-        rest = lane.beyond(after)
-        first = next(rest, None)
-        if first is not None:
-            yield first.eta, first.order, first, rest
-
-
-def _in_turn(starts: Iterator[Start]) -> Iterator[Task]:
-    """The tasks of parts of lanes that come in order of their first."""
-    start = next(starts, None)
-    #: What is left of the parts that have begun.
-    parts: list[Start] = []
-    while True:
-        while start is not None and (not parts or start < parts[0]):
-            heapq.heappush(parts, start)
-            start = next(starts, None)
-        if not parts:
-            return
-        _, _, task, rest = parts[0]
-        yield task
-        following = next(rest, None)
-        if following is None:
-            heapq.heappop(parts)
-        else:
-            where = (following.eta, following.order)
-            heapq.heapreplace(parts, (*where, following, rest))

@@ -66,7 +66,7 @@ class Dispatch:
         try:
             self._keeper.expire()
         except StoreFull as error:
-            self._rest(error, now)
+            self._rest(now, error)
             return
         workers = self._children.workers()
         free = sum(worker.free for worker in workers)
@@ -76,7 +76,7 @@ class Dispatch:
             try:
                 task = self._keeper.lease(free)
             except StoreFull as error:
-                self._rest(error, now)
+                self._rest(now, error)
                 return
             if task is None:
                 return
@@ -106,8 +106,8 @@ class Dispatch:
                 )
             )
 
-    def _rest(self, error: StoreFull, now: float) -> None:
-        """The disk has no room for what comes before a delivery."""
+    def _rest(self, now: float, error: StoreFull) -> None:
+        """The disk has no room for what would have to be noted."""
         if not self._resting:
             log.error("deliveries rest: %s", error)
         self._resting = True
@@ -168,7 +168,7 @@ class Dispatch:
     def due_at(self, now: float) -> float:
         """When ``lease`` will have something to do, monotonic seconds."""
         keeper = self._keeper
-        if self.draining or keeper.queue.paused:
+        if self.draining:
             return float("inf")
         # What may not be begun before something has ended wakes nobody up.
         due_at = keeper.due_at(self.free)

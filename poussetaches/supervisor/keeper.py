@@ -33,6 +33,7 @@ from poussetaches.model.events import (
     Recurred,
     Resumed,
 )
+from poussetaches.model.expiries import expires_at
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Submission, Task
 from poussetaches.store.disk import Store
@@ -143,7 +144,7 @@ class Keeper:
         now = self.clock.now()
         while event := decisions.lease(self.queue, now, free):
             task = self.queue.tasks[event.id]
-            if task.schedule and self._skipped(task, now):
+            if task.terms.special is not None and self._is_unwanted(task, now):
                 continue
             self._record([event], spare=self._ends_room())
             return task
@@ -152,11 +153,10 @@ class Keeper:
     def due_at(self, free: int) -> float:
         """When ``lease`` or ``expire`` will have something to do, on the timeline, if
         nothing happens before."""
-        next_to_expire = self.queue.turns.expiries.next()
-        expires_at = math.inf
-        if next_to_expire is not None:
-            expires_at = next_to_expire[0] - self.queue.skew
-        return min(self.queue.turns.due_at(free), expires_at)
+        queue = self.queue
+        due_at = math.inf if queue.paused else queue.turns.due_at(free)
+        expiring = queue.turns.expiries.next()
+        return due_at if expiring is None else min(due_at, expiring[0] - queue.skew)
 
     def timeout(self, task: Task, usual: float) -> float:
         """How long an attempt may take, seconds; ``usual``: where nobody says."""
@@ -171,9 +171,12 @@ class Keeper:
                 if isinstance(event, Expired):
                     log.warning("expired", extra=fields(task=event.id))
 
-    def _skipped(self, task: Task, now: float) -> bool:
-        """Whether ``task`` is a run that nobody wants so late; then the next one of its
-        schedule is there in its place."""
+    def _is_unwanted(self, task: Task, now: float) -> bool:
+        """Whether nobody wants ``task`` so late; then it is gone, and if it is the run
+        of a schedule the next one is there in its place."""
+        if expires_at(task) <= now + self.queue.skew:
+            self.expire()  # its moment came after those before it were leased
+            return True
         events = recurrence.skip_missed(self.queue, task, now, self.rules)
         self._record(events, spare=self._ends_room())
         if events:

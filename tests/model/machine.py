@@ -51,7 +51,7 @@ from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
 from poussetaches.model.size import TASK_SIZE
 from poussetaches.model.task import NO_ANSWER, Submission, Task, Terms
-from tests.support.queues import apply, state
+from tests.support.queues import apply, reloaded, state
 
 P = ParamSpec("P")
 
@@ -512,19 +512,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def load(self) -> None:
         """The service stops after a dump and starts from it."""
-        queue = copy.deepcopy(self.queue)
-        again = self.new_queue()
-        again.load(
-            tasks=list(queue.tasks.values()),
-            schedules=list(queue.schedules.values()),
-            succeeded=list(queue.succeeded.values()),
-            dead=list(queue.dead.values()),
-            counts=queue.counts,
-            paused=queue.paused,
-            skew=queue.skew,
-            latest=queue.latest,
-            keys=list(queue.keys.ended()),
-        )
+        again = reloaded(self.queue, self.new_queue())
         assert state(again) == state(self.queue)
         self.queue = again
         self.base = copy.deepcopy(again)

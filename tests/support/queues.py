@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Iterable
 from dataclasses import fields
 from operator import itemgetter
@@ -13,6 +15,8 @@ from poussetaches.model.counts import Counts
 from poussetaches.model.decisions import Policy, lease, push
 from poussetaches.model.endings import Outcome
 from poussetaches.model.events import Event
+from poussetaches.model.groups import group_of
+from poussetaches.model.named_queue import Queue
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import Schedule, Submission, Task
@@ -47,13 +51,36 @@ def state(queue: TaskQueue) -> dict[str, Any]:
         "schedules": {id: _values(one) for id, one in queue.schedules.items()},
         "succeeded": [_values(task) for task in queue.succeeded.values()],
         "dead": [_values(task) for task in queue.dead.values()],
+        "expired": [_values(task) for task in queue.expired.values()],
+        "expiries": queue.turns.expiries.due(math.inf, len(queue.tasks)),
+        "groups": _groups(queue),
+        "queues": {name: _queue(one) for name, one in queue.turns.queues.items()},
         "counts": _values(queue.counts),
         "paused": queue.paused,
         "skew": queue.skew,
         "latest": queue.latest,
         "ended keys": list(queue.keys.ended()),
         "size": queue.size,
+        "memory": queue.memory,
     }
+
+
+def _queue(one: Queue) -> tuple[Any, ...]:
+    # A float that was on disk and one that was summed up may differ in its last digit.
+    spent_until = round(one.spent_until, 3)
+    return one.settings, one.is_set, one.waiting, one.in_flight, spent_until
+
+
+def _groups(queue: TaskQueue) -> dict[str, list[str]]:
+    """The tasks of each group, in the order in which they will be delivered."""
+    groups: dict[str, list[str]] = {}
+    for task in queue.tasks.values():
+        if group := group_of(task.terms):
+            groups.setdefault(group, []).append(task.id)
+    assert groups == {
+        name: list(members) for name, members in queue.turns._groups._members.items()
+    }
+    return groups
 
 
 def ranked(queue: TaskQueue) -> dict[str, Any]:
@@ -63,11 +90,30 @@ def ranked(queue: TaskQueue) -> dict[str, Any]:
     """
     everything = state(queue)
     tasks = [*everything["tasks"].values()]
-    tasks += everything["succeeded"] + everything["dead"]
+    tasks += everything["succeeded"] + everything["dead"] + everything["expired"]
     for rank, task in enumerate(sorted(tasks, key=itemgetter("order"))):
         task["order"] = rank
     everything["turns"] = [id for _, _, id in everything["turns"]]
     return everything
+
+
+def reloaded(queue: TaskQueue, again: TaskQueue) -> TaskQueue:
+    """``again``, a new one, as it comes from a dump of ``queue``."""
+    then = copy.deepcopy(queue)
+    again.load(
+        tasks=list(then.tasks.values()),
+        schedules=list(then.schedules.values()),
+        succeeded=list(then.succeeded.values()),
+        dead=list(then.dead.values()),
+        counts=then.counts,
+        paused=then.paused,
+        skew=then.skew,
+        latest=then.latest,
+        keys=list(then.keys.ended()),
+        expired=list(then.expired.values()),
+        queues=[one.row for one in then.turns.queues.values() if one.is_set],
+    )
+    return again
 
 
 def apply(queue: TaskQueue, events: Iterable[Event]) -> None:
