@@ -107,6 +107,7 @@ class Ended(Said, tag=8):
     snooze: float | None = None
     #: Tasks that the answer asked for.
     follow_ups: Sequence[Submission] = ()
+    unread: bool = False
 
 
 class Stop(Said, tag=9):

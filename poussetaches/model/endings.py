@@ -20,7 +20,7 @@ from poussetaches.model.events import (
     Succeeded,
 )
 from poussetaches.model.expiries import expires_at
-from poussetaches.model.gate import is_to_blame
+from poussetaches.model.gate import FIRST_PAUSE, MOST_SPARED, is_to_blame
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import recur
 from poussetaches.model.target import parse_target
@@ -59,6 +59,9 @@ class Outcome(NamedTuple):
     snooze: float | None = None
     #: Tasks that the answer of a success asked for.
     follow_ups: Sequence[Submission] = ()
+    #: The connection ended before any answer, in a way that says that the request was
+    #: hardly read.
+    unread: bool = False
 
 
 def conclude(
@@ -97,6 +100,8 @@ def conclude(
         return _defer(queue, task, outcome, now, outcome.snooze, policy)
     if not outcome.final and is_targets_fault(queue, task, outcome, now, policy):
         return _defer(queue, task, outcome, now, outcome.retry_after, policy)
+    if outcome.unread and is_spared(queue, task, policy):
+        return _defer(queue, task, outcome, now, FIRST_PAUSE, policy)
     wait = _wait(queue, task, draw, policy)
     if wait is not None:
         wait = None if outcome.final else max(wait, outcome.retry_after)
@@ -117,6 +122,13 @@ def is_targets_fault(
         now=now,
         hold_limit=policy.hold_limit,
     )
+
+
+def is_spared(queue: TaskQueue, task: Task, policy: Policy) -> bool:
+    """Whether an attempt that was hardly read does not count (see Gate)."""
+    origin = queue.turns.origins.get(task.terms.origin)
+    spared = 0 if origin is None else origin.spared.get(task.id, 0)
+    return policy.hold_limit > 0 and spared < MOST_SPARED
 
 
 def lose(

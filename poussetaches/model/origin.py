@@ -21,6 +21,7 @@ class Origin:
         "lanes",
         "name",
         "rests",
+        "spared",
     )
 
     def __init__(self, name: str, cap: int | None) -> None:
@@ -39,6 +40,9 @@ class Origin:
         self.alarm_at = math.inf
         #: When it answered an attempt last, whatever the answer, on the timeline.
         self.answered_at = -math.inf
+        #: By task, how many of its attempts in a row did not count because they were
+        #: hardly read (see Gate).
+        self.spared: dict[str, int] = {}
 
     @property
     def is_open(self) -> bool:

@@ -173,7 +173,7 @@ class Turns:
             self._leave_group(task)
         task.terms, task.eta = terms, eta
         self.add(task)
-        self._drop_if_idle(before.origin)
+        self._leave_origin(before.origin, task)
         return joins
 
     def leave(self, task: Task) -> None:
@@ -182,12 +182,16 @@ class Turns:
         if terms.special is not None:
             self._leave_group(task)
         # Not before: what is tried again goes on with what is known of its origin.
-        self._drop_if_idle(terms.origin)
+        self._leave_origin(terms.origin, task)
 
-    def _drop_if_idle(self, name: str) -> None:
+    def _leave_origin(self, name: str, task: Task) -> None:
         origin = self.origins.get(name)
-        if origin is not None and not origin.in_flight and not origin.lanes:
+        if origin is None:
+            return
+        if not origin.in_flight and not origin.lanes:
             del self.origins[name]
+        elif origin.spared:
+            origin.spared.pop(task.id, None)
 
     def _leave_group(self, task: Task) -> None:
         group = group_of(task.terms)

@@ -70,9 +70,17 @@ def heed(
         origin.answered_at = now
         return
     was_held = origin.is_held
+    if outcome.unread:
+        if isinstance(events[0], Deferred):
+            origin.spared[task.id] = origin.spared.get(task.id, 0) + 1
+    elif origin.spared:
+        origin.spared.pop(task.id, None)
     if is_absent(outcome.status, unreached=outcome.unreached) and not outcome.ok:
         # Where a handler fails alone, its target is not away.
         if was_held or (isinstance(events[0], Deferred) and outcome.snooze is None):
+            origins.hold(origin, now, hold_limit)
+    elif outcome.unread:
+        if was_held:
             origins.hold(origin, now, hold_limit)
     elif outcome.status == TOO_MANY:
         origins.slow(origin, now, outcome.retry_after)

@@ -132,6 +132,7 @@ class Dispatch:
             message.unreached,
             message.snooze,
             message.follow_ups,
+            message.unread,
         )
         if hold.is_valid():
             # Should this raise, the worker still holds the task, and loses it with its

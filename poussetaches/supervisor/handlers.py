@@ -155,7 +155,7 @@ class Handlers:
             or not 0.0 <= message.duration < math.inf
             or not 0.0 <= message.retry_after <= LONGEST_DELAY
             or len(message.error) > self._longest_error
-            or (message.unreached and message.status != NO_ANSWER)
+            or ((message.unreached or message.unread) and message.status != NO_ANSWER)
             or not _is_snooze(message)
             or len(message.follow_ups) > (MOST_FOLLOW_UPS if message.ok else 0)
         ):

@@ -41,10 +41,10 @@ class TransportError(PousseTachesError):
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
-        #: ``dns``, ``connect``: the target has seen nothing of the request. ``tls``: no
-        #: secure connection. ``timeout``, ``reset`` (broken off), ``protocol`` (what it
-        #: sent is no proper HTTP): the target may have acted on it. ``refused``: by us,
-        #: see ``guard.py``.
+        #: ``dns``, ``connect``: the target has seen nothing of the request. ``unread``:
+        #: hardly (see ``transport.py``). ``tls``: no secure connection. ``timeout``,
+        #: ``reset`` (broken off), ``protocol`` (what it sent is no proper HTTP): the
+        #: target may have acted on it. ``refused``: by us, see ``guard.py``.
         self.kind = kind
 
 
@@ -72,6 +72,11 @@ class Connection:
         # Not select(), which knows no descriptor above 1023; not gevent's: it yields.
         self._poll = _system_poll()
         self._poll.register(sock.fileno(), select.POLLIN)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it has carried an exchange before this one."""
+        return self.rested > 0.0
 
     def send(self, data: bytes | memoryview) -> int:
         """Send what fits without waiting; the number of bytes, perhaps 0."""

@@ -75,6 +75,7 @@ class Delivery:
             ended = _no_answer(lease, failure.message)
             # A name that is not found says nothing about who would answer to it.
             ended.unreached = failure.kind == "connect"
+            ended.unread = failure.kind == "unread"
         except PousseTachesError as failure:
             ended = _no_answer(lease, failure.message)
         except Exception as failure:

@@ -93,6 +93,11 @@ class Reply:
         #: Why a callback stopped the parser; "" if none did.
         self._stopped_by = ""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has arrived."""
+        return self._received > 0
+
     def feed(self, data: bytes) -> None:
         """Take what arrived. Raises :class:`TransportError` (``protocol``) for what is
         no HTTP, or too much of it."""

@@ -332,6 +332,7 @@ NONSENSE_OF_A_WORKER: list[Message] = [
     Ended(1, False, 200, b"", final=True, snooze=5.0),
     Ended(1, False, 503, b"", unreached=True),
     Ended(1, True, 200, b"", unreached=True),
+    Ended(1, False, 503, b"", unread=True),
     Ended(1, False, 500, b"", follow_ups=[follow_up()]),
     Ended(1, True, 200, b"", follow_ups=[follow_up() for _ in range(1001)]),
     Ended(1, True, 200, b"", follow_ups=[follow_up("short")]),

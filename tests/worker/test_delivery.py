@@ -161,11 +161,13 @@ def test_a_target_that_is_refused_is_a_failure_for_good() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["dns", "connect", "tls", "timeout", "reset", "protocol"]
+    "kind", ["dns", "connect", "unread", "tls", "timeout", "reset", "protocol"]
 )
 def test_what_may_pass_is_not_for_good(kind: str) -> None:
     ended, _ = attempt(TransportError(kind, "this time"))
     assert (ended.final, ended.retry_after) == (False, 0.0)
+    assert ended.unreached == (kind == "connect")
+    assert ended.unread == (kind == "unread")
 
 
 @pytest.mark.parametrize("status", [429, 503, 302, 204])

@@ -261,4 +261,4 @@ def test_a_target_that_only_shuts_its_side_is_given_up(transport: Transport) -> 
 
     with ScriptedTarget(script, receive_buffer=4096) as target:
         error = failure(transport, target, bytes(20_000_000))
-    assert error.kind == "reset"
+    assert error.kind == "unread"
