@@ -12,7 +12,7 @@ from poussetaches.channel.messages import submission, unseal
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import LastRun, Terms
-from poussetaches.schema import PushRequest, ScheduleView, TaskView
+from poussetaches.schema import OriginView, PushRequest, ScheduleView, TaskView
 
 #: Pages of lists that are under way at the same time.
 PAGES_AT_ONCE = 2
@@ -102,6 +102,18 @@ class Gateway:
         """Make a waiting task another one under its id; as it is then."""
         asked = submission(*request)
         return _view(self._channel.call("replace", id=id, submission=asked))
+
+    def origins(self) -> tuple[list[OriginView], int, int]:
+        """Some origins, those in trouble first; how many there are, and are held."""
+        told = self._channel.call("origins")
+        views = [OriginView._make(fields) for fields in told["origins"]]
+        return views, told["total"], told["held"]
+
+    def lift(self, origin: str | None) -> int:
+        """Let an origin go on, or all; how many had been kept from it. Raises NotFound,
+        too."""
+        lifted: int = self._channel.call("origins_lift", origin=origin)
+        return lifted
 
     def pause(self) -> None:
         """Lease nothing from now on."""

@@ -27,6 +27,7 @@ class Commands(click.Group):
     def _import_others(self) -> None:
         from poussetaches.cli import (
             demo,
+            origins,
             push,
             queues,
             schedules,
@@ -36,7 +37,8 @@ class Commands(click.Group):
             tune,
         )
 
-        for group in (push, tasks, queues, schedules, steer, store, demo, tune):
+        groups = (push, tasks, queues, schedules, origins, steer, store, demo, tune)
+        for group in groups:
             for command in group.COMMANDS:
                 self.add_command(command)
 

@@ -21,11 +21,11 @@ def status(url: str, as_json: bool) -> None:
     told = service.get("/")
     oldest = told.pop("oldest_due")
     for name, value in told.items():
-        click.echo(f"{name:<11} {_show(value)}")
+        click.echo(f"{name:<12} {_show(value)}")
     if oldest is None:
-        click.echo("oldest due  none: no task is late")
+        click.echo("oldest due   none: no task is late")
     else:
-        click.echo(f"oldest due  {oldest['id']}, for {oldest['seconds']:.1f} s")
+        click.echo(f"oldest due   {oldest['id']}, for {oldest['seconds']:.1f} s")
 
 
 @click.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count, islice
 
 from poussetaches.model.caps import Caps
 from poussetaches.model.gate import Gate
@@ -22,6 +22,9 @@ class Origins(dict[str, Origin]):
     def __init__(self, caps: Caps) -> None:
         super().__init__()
         self._caps = caps
+        #: Those that have a gate, and those of them that are held, by name.
+        self.troubled: dict[str, Origin] = {}
+        self.held: set[str] = set()
         #: Those to look at again, and when.
         self._alarms: list[tuple[float, int, Origin]] = []
         self._numbers = count()
@@ -34,6 +37,12 @@ class Origins(dict[str, Origin]):
         if origin is None:
             origin = self[name] = Origin(name, self._caps.of(name))
         return origin
+
+    def drop(self, origin: Origin) -> None:
+        """Nothing waits for it or is in flight any more: know nothing of it."""
+        del self[origin.name]
+        if origin.gate is not None:
+            self._forget(origin)
 
     def hold(self, origin: Origin, now: float, hold_limit: float) -> None:
         """An attempt found that ``origin`` is not there (see Gate)."""
@@ -69,6 +78,16 @@ class Origins(dict[str, Origin]):
         origin.gate.begin(id, now)
         self._set_alarm(origin)
 
+    def worst(self, most: int) -> list[Origin]:
+        """At most so many of them, by name: first those that are held, then those in
+        other trouble, those that have a cap of their own, and the others as they came.
+        """
+        troubled = sorted(self.troubled, key=lambda name: (name not in self.held, name))
+        capped = [name for name in sorted(self._caps.own) if name in self]
+        names = dict.fromkeys(chain(troubled, capped))
+        others = (name for name in self if name not in names)
+        return [self[name] for name in islice(chain(names, others), most)]
+
     def wake(self, now: float) -> Iterator[Origin]:
         """Those that may see another attempt because time has passed."""
         while self._alarms and self._alarms[0][0] <= now:
@@ -87,8 +106,22 @@ class Origins(dict[str, Origin]):
 
     def _shut(self, origin: Origin, now: float) -> None:
         """The gate of ``origin`` is another than before, or gone."""
-        origin.rests = origin.gate is not None and now < origin.gate.opens_at
+        if origin.gate is None:
+            origin.rests = False
+            self._forget(origin)
+            return
+        origin.rests = now < origin.gate.opens_at
+        self.troubled[origin.name] = origin
+        if origin.is_held:
+            self.held.add(origin.name)
+        else:
+            self.held.discard(origin.name)
         self._set_alarm(origin)
+
+    def _forget(self, origin: Origin) -> None:
+        """``origin`` is in trouble no more, or not known any more."""
+        self.troubled.pop(origin.name, None)
+        self.held.discard(origin.name)
 
     def _set_alarm(self, origin: Origin) -> None:
         gate = origin.gate

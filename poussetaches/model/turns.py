@@ -189,7 +189,7 @@ class Turns:
         if origin is None:
             return
         if not origin.in_flight and not origin.lanes:
-            del self.origins[name]
+            self.origins.drop(origin)
         elif origin.spared:
             origin.spared.pop(task.id, None)
 
@@ -321,7 +321,7 @@ class Turns:
         """Hold on to no task any more: nothing may be asked for after that."""
         for queue in self.queues.values():
             queue.lines.clear()
-        self.origins.clear()
+        self.origins = Origins(NO_CAPS)
         self._aside.clear()
         self._behind = Line()
         self._groups = Groups()

@@ -11,6 +11,7 @@ from poussetaches.schema.expected import FIRST_STATUS, LAST_STATUS
 from poussetaches.schema.follow_ups import parse_follow_ups
 from poussetaches.schema.json import encode
 from poussetaches.schema.message import parse_message, read_message
+from poussetaches.schema.origin import OriginView, origin_json, parse_lift
 from poussetaches.schema.push import (
     LONGEST_DELAY,
     PushRequest,
@@ -36,6 +37,7 @@ __all__ = [
     "MOST_RETRIES",
     "MOST_SCHEDULES",
     "NANOSECONDS",
+    "OriginView",
     "PushBody",
     "PushRequest",
     "Queues",
@@ -43,8 +45,10 @@ __all__ = [
     "TaskView",
     "encode",
     "new_id",
+    "origin_json",
     "parse_batch",
     "parse_follow_ups",
+    "parse_lift",
     "parse_message",
     "parse_push",
     "parse_queue",

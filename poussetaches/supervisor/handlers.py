@@ -38,6 +38,7 @@ from poussetaches.model.task import NO_ANSWER, Special, Submission, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
+from poussetaches.supervisor.origins import OriginVerbs
 from poussetaches.supervisor.queue_verbs import QueueVerbs
 from poussetaches.supervisor.schedules import ScheduleVerbs
 from poussetaches.supervisor.stats import Stats
@@ -101,6 +102,7 @@ class Handlers:
             "resume": keeper.resume,
             **ScheduleVerbs(keeper).verbs,
             **queue_verbs.table(),
+            **OriginVerbs(keeper).table(),
             **TaskVerbs(keeper, self._view, _check_submission).table(),
         }
 

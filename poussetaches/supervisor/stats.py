@@ -53,6 +53,7 @@ class Stats:
             "expired": queue.counts.expired,
             "cancelled": queue.counts.cancelled,
             "accepted": queue.counts.accepted,
+            "held_origins": len(queue.turns.origins.held),
             "oldest_due": (
                 None
                 if oldest is None

@@ -173,7 +173,7 @@ def test_lists_show_as_much_as_asked_for(service: Service) -> None:
 
 def test_status_pause_and_resume(service: Service) -> None:
     run(service, "pause")
-    assert "paused      yes" in run(service, "status").output
+    assert "paused       yes" in run(service, "status").output
     run(service, "resume")
     shown = run(service, "status").output
     assert "paused      no" in shown

@@ -465,6 +465,8 @@ SOUND: list[Message] = [
     Call(2, "schedule_run", {"schedule": SCHEDULE, "task_id": "e" * 32}),
     Call(2, "schedule_pause", {"schedule": SCHEDULE}),
     Call(2, "schedule_resume", {"schedule": SCHEDULE}),
+    Call(2, "origins", {}),
+    Call(2, "origins_lift", {"origin": None}),
     Heartbeat(1, 0.5, {"connections": 1}),
     Ended(1, True, 200, b"", 0.1),
     Ended(2, False, 500, b"no", 0.1),
