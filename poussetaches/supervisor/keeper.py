@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections import deque
 from collections.abc import Callable
 
 from poussetaches.errors import IllegalEvent, QueueFull, StoreFull, TooLarge
@@ -39,6 +38,7 @@ from poussetaches.model.task import Submission, Task
 from poussetaches.store.disk import Store
 from poussetaches.supervisor import aftermath
 from poussetaches.supervisor.clock import Clock
+from poussetaches.supervisor.orphans import Orphans
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,6 @@ MOST_ROOM = 16 * 1024 * 1024
 
 #: By how many tasks the events of pushes make the queue longer.
 GROWTH: dict[type[Event], int] = {Pushed: 1, Recurred: 1, Cancelled: -1}
-
-#: How soon a hand-back that found no room is tried again, seconds.
-REST = 1.0
 
 #: After how many seconds something that was full may have room.
 FULL_PAUSE = 10
@@ -85,10 +82,9 @@ class Keeper:
         self._slots = slots
         self._end_room = end_room
         self._bounds = bounds
-        #: In flight when the service stopped, and not handed back yet.
-        self._orphans: deque[Task] = deque()
+        #: What was in flight when the service stopped.
+        self.orphans = Orphans(self._hand_back, clock)
         #: On the timeline.
-        self._hand_back_not_before = -math.inf
         self._forget_not_before = -math.inf
         self._refused_until = -math.inf
         self._random = random.Random()
@@ -188,20 +184,20 @@ class Keeper:
         """An attempt brought ``outcome``."""
         now, draw = self.clock.now(), self._random.random()
         policy = self._policy
+        count = len(outcome.follow_ups)
+        reason = fullness(self.queue, self._bounds, further=count) if count else None
+        if reason is not None:
+            outcome = _put_off(outcome, f"the queue is full: {reason}")
         events = endings.conclude(self.queue, task, outcome, now, draw, policy)
         # Should it be lost in a power cut, the attempt is made again, as if that had
         # come a moment earlier.
         try:
             self._record(events, lazily=True)
-        except StoreFull:
+        except StoreFull as full:
             if not outcome.follow_ups:
                 raise
             # There is always room for an end, but not for whatever may follow it.
-            outcome = outcome._replace(
-                ok=False,
-                error=b"the disk has no room for the tasks of the answer",
-                follow_ups=(),
-            )
+            outcome = _put_off(outcome, full.message)
             events = endings.conclude(self.queue, task, outcome, now, draw, policy)
             self._record(events, lazily=True)
         aftermath.tell(task, outcome, events)
@@ -220,48 +216,8 @@ class Keeper:
 
     def hand_back(self, task: Task) -> None:
         """The worker that held ``task`` was stopped with the service."""
-        now = self.clock.now()
-        self._record(endings.hand_back(self.queue, task, now, self._policy))
+        self._hand_back(task)
         log.info("handed back", extra=fields(task=task.id, attempt=task.attempts))
-
-    def recover(self) -> int:
-        """Take back what was in flight when the service stopped; returns how many.
-
-        What the disk has no room for stays in flight until ``hand_back_orphans``.
-        """
-        self._orphans.extend(self.queue.leased.values())
-        count = len(self._orphans)
-        self.hand_back_orphans()
-        return count
-
-    def hand_back_orphans(self) -> None:
-        """Hand back what ``recover`` could not, if there is room for it now."""
-        now = self.clock.now()
-        if not self._orphans or now < self._hand_back_not_before:
-            return
-        was_full = self._hand_back_not_before > -math.inf
-        try:
-            while self._orphans:
-                task = self._orphans[0]
-                self._record(endings.hand_back(self.queue, task, now, self._policy))
-                self._orphans.popleft()
-        except StoreFull:
-            self._hand_back_not_before = now + REST
-            if not was_full:
-                log.warning(
-                    "the disk is full: what was in flight is handed back when there is"
-                    " room",
-                    extra=fields(tasks=len(self._orphans)),
-                )
-            return
-        if was_full:
-            log.info("there was room to hand back what was in flight")
-
-    def hand_back_in(self) -> float:
-        """Seconds until ``hand_back_orphans`` has something to do."""
-        if not self._orphans:
-            return math.inf
-        return self._hand_back_not_before - self.clock.now()
 
     def pause(self) -> None:
         """Lease nothing from now on."""
@@ -324,11 +280,15 @@ class Keeper:
         was. Raises OSError."""
         return self.store.commit()
 
+    def _hand_back(self, task: Task) -> None:
+        now = self.clock.now()
+        self._record(endings.hand_back(self.queue, task, now, self._policy))
+
     def _ends_room(self, *, further: int = 0) -> int:
         """Bytes that the ends of all attempts that can be in flight may need, with so
         many tasks more than there are."""
         at_once = min(self._slots, len(self.queue.tasks) + further)
-        return self._end_room * at_once + ROOM_PER_TASK * len(self._orphans)
+        return self._end_room * at_once + ROOM_PER_TASK * len(self.orphans)
 
     def _whole_room(self, *, further: int = 0) -> int:
         """The same, and what it takes to begin every one of them."""
@@ -347,3 +307,10 @@ class Keeper:
             except Exception as error:
                 # The store has it: whatever this is, nobody may go on after it.
                 raise IllegalEvent(f"{event!r:.200} cannot happen: {error}") from error
+
+
+def _put_off(outcome: Outcome, reason: str) -> Outcome:
+    """A success whose follow-up tasks cannot be accepted now: the attempt is made again
+    later, and does not count."""
+    error = f"the tasks of the answer cannot be accepted now: {reason}".encode()
+    return outcome._replace(ok=False, error=error, snooze=FULL_PAUSE, follow_ups=())

@@ -166,7 +166,7 @@ class Supervisor:
             self._bury(child)
         if not self._stopping:
             self._fill(now)
-        self._keeper.hand_back_orphans()
+        self._keeper.orphans.hand_back()
         self._keeper.forget()
         self._queues.drop_abandoned()
 
@@ -177,7 +177,7 @@ class Supervisor:
         self._keepalive.beat(now)
         self._chores_done_at = now
         self._chores_at = min(
-            now + self._keeper.hand_back_in(),
+            now + self._keeper.orphans.due_in(),
             now + self._keeper.forget_in(),
             self._children.next_deadline() if not self._stopping else NEVER,
             self._dumper.due_at() if not self._dispatch.draining else NEVER,

@@ -103,7 +103,7 @@ def _recover(config: Config) -> Keeper:
         end_room=config.max_response + END_SIZE,
         bounds=_bounds(config),
     )
-    lost = keeper.recover()
+    lost = keeper.orphans.take(queue.leased.values())
     if recovered.torn:
         log.warning(
             "a torn tail was cut off",

@@ -20,6 +20,9 @@ from poussetaches.worker.request import RequestMaker
 from poussetaches.worker.signing import Signer
 from poussetaches.worker.transport import Transport
 
+#: Bytes of an answer that has follow-up tasks: each attempt may hold so many.
+LONGEST_FOLLOW_UPS = 1024 * 1024
+
 
 class Pool:
     """As many greenlets as attempts were ever under way at once; they stay for the
@@ -72,7 +75,7 @@ def begin(
 def _delivery(config: Config) -> Delivery:
     transport = Transport(
         max_response=config.max_response,
-        max_tasks=config.max_body,
+        max_tasks=min(config.max_body, LONGEST_FOLLOW_UPS),
         resolve=Guard(config.allowed_targets, config.bind),
     )
     rules = Rules(config.schedule_timezone)

@@ -117,7 +117,7 @@ def test_what_was_in_flight_at_a_crash_is_tried_again_and_counted(
     assert house.keeper.lease(FREE) is not None
     house.keeper.commit()
     house.crash()
-    assert house.keeper.recover() == 1
+    assert house.keeper.orphans.take(house.queue.leased.values()) == 1
     again = house.keeper.lease(FREE)
     assert again is not None
     assert again.attempts == 2
@@ -143,39 +143,39 @@ def test_what_was_in_flight_stays_so_until_there_is_room_to_say_otherwise(
     assert house.keeper.lease(FREE) is not None
     house.keeper.commit()
     house.crash()
-    assert house.keeper.hand_back_in() == float("inf")
+    assert house.keeper.orphans.due_in() == float("inf")
     room = [0]
     full(monkeypatch, room)
-    assert house.keeper.recover() == 2
+    assert house.keeper.orphans.take(house.queue.leased.values()) == 2
     assert list(house.queue.leased) == ["a", "b"]
     with pytest.raises(StoreFull):
         house.keeper.push(Submission("d", b"spec"))
     with pytest.raises(StoreFull):
         house.keeper.lease(FREE)
     # Once in a while is enough, and one line for all.
-    assert 0.0 < house.keeper.hand_back_in() <= 1.0
+    assert 0.0 < house.keeper.orphans.due_in() <= 1.0
     for _ in range(3):
-        house.clock.time += house.keeper.hand_back_in()
-        assert house.keeper.hand_back_in() == 0.0
-        house.keeper.hand_back_orphans()
+        house.clock.time += house.keeper.orphans.due_in()
+        assert house.keeper.orphans.due_in() == 0.0
+        house.keeper.orphans.hand_back()
     assert caplog.text.count("the disk is full") == 1
     # Room for one of them.
     room[0] = 150
-    house.clock.time += house.keeper.hand_back_in()
-    house.keeper.hand_back_orphans()
+    house.clock.time += house.keeper.orphans.due_in()
+    house.keeper.orphans.hand_back()
     assert list(house.queue.leased) == ["b"]
     # Too soon; then there is plenty.
     room[0] = 1_000_000
-    house.keeper.hand_back_orphans()
+    house.keeper.orphans.hand_back()
     assert list(house.queue.leased) == ["b"]
-    house.clock.time += house.keeper.hand_back_in()
-    house.keeper.hand_back_orphans()
+    house.clock.time += house.keeper.orphans.due_in()
+    house.keeper.orphans.hand_back()
     assert not house.queue.leased
-    assert house.keeper.hand_back_in() == float("inf")
+    assert house.keeper.orphans.due_in() == float("inf")
     assert "there was room to hand back" in caplog.text
     house.keeper.commit()
     house.crash()
-    assert house.keeper.recover() == 0
+    assert house.keeper.orphans.take(house.queue.leased.values()) == 0
     assert [task.attempts for task in house.queue.tasks.values()] == [1, 1, 0]
     assert house.queue.difference() == 0
 
@@ -191,7 +191,7 @@ def test_nobody_takes_the_room_of_what_is_to_be_handed_back(
     house.crash()
     room = [0]
     full(monkeypatch, room)
-    house.keeper.recover()
+    house.keeper.orphans.take(house.queue.leased.values())
     room[0] = 10_150
     with pytest.raises(StoreFull):
         house.keeper.lease(FREE)
@@ -482,3 +482,28 @@ def test_only_the_end_of_an_attempt_is_not_on_disk_when_the_commit_returns(
     assert is_on_disk()
     keeper.decide(lambda queue, now, _: unschedule(queue, now))
     assert is_on_disk()
+
+
+def follow_up(number: int) -> Submission:
+    return Submission(f"{number:032d}", b"spec")
+
+
+def test_follow_ups_of_an_answer_find_no_room_in_a_full_queue(house: House) -> None:
+    """The success is not written without them, and no attempt is spent."""
+    house.bounds = Bounds(max_tasks=2)
+    house.start_again()
+    house.keeper.push(Submission("parent", b"spec"), Submission("other", b"spec"))
+    parent, other = house.keeper.lease(FREE), house.keeper.lease(FREE)
+    assert parent is not None
+    assert other is not None
+    outcome = Outcome(True, 200, b"", follow_ups=[follow_up(1)])
+    house.keeper.conclude(parent, outcome)
+    assert (parent.state, parent.attempts) == (State.WAITING, 0)
+    assert parent.eta == house.clock.now() + 10
+    assert b"cannot be accepted now: the queue is full" in (parent.error or b"")
+    house.keeper.conclude(other, Outcome(True, 200, b""))
+    house.clock.time += 10
+    assert house.keeper.lease(FREE) is parent
+    house.keeper.conclude(parent, outcome)
+    assert list(house.queue.tasks) == [follow_up(1).id]
+    assert house.queue.difference() == 0
