@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -173,10 +174,10 @@ def test_lists_show_as_much_as_asked_for(service: Service) -> None:
 
 def test_status_pause_and_resume(service: Service) -> None:
     run(service, "pause")
-    assert "paused       yes" in run(service, "status").output
+    assert re.search(r"^paused +yes$", run(service, "status").output, re.MULTILINE)
     run(service, "resume")
     shown = run(service, "status").output
-    assert "paused      no" in shown
+    assert re.search(r"^paused +no$", shown, re.MULTILINE)
     assert "workers     2" in shown
     stats = json.loads(run(service, "status", "--json").output)
     assert {child["name"] for child in stats["children"]} == {
