@@ -28,6 +28,7 @@ FAULTS: list[Fault] = [
     receivers.ClosesWithoutAnswer(),
     receivers.ResetsInAnswer(),
     receivers.Drips(),
+    receivers.Redeployed(),
     clients.GarbageAtPort(),
     clients.NoDescriptors(),
     clocks.ClockSet(),

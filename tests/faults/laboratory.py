@@ -47,6 +47,7 @@ HARVEST = 3.0
 _attempts = re.compile(
     r"(attempt lost|attempt failed|handed back) task=(\w+) attempt=(\d+)"
 )
+_spared = re.compile(r"attempt does not count task=(\w+) attempt=(\d+)")
 _recovered = re.compile(r" recovered .* in_flight=(\d+) ")
 
 
@@ -239,7 +240,10 @@ class Laboratory:
         expect(not lost, f"{len(lost)} accepted tasks are lost, such as {lost[:3]}")
         for found, what in (
             (history.strangers(), "tasks were delivered that nobody pushed"),
-            (history.disordered(), "tasks had attempts whose numbers do not rise"),
+            (
+                history.disordered(_not_counted(log)),
+                "tasks had attempts whose numbers do not rise",
+            ),
             (history.early(), "tasks were delivered before their time"),
             (
                 history.unexplained(self._interruptions),
@@ -326,3 +330,8 @@ def _interrupted(log: str) -> tuple[dict[tuple[str, int], str], int]:
     more were under way when a supervisor died."""
     named = {(task, int(n)): how for how, task, n in _attempts.findall(log)}
     return named, sum(map(int, _recovered.findall(log)))
+
+
+def _not_counted(log: str) -> set[tuple[str, int]]:
+    """Task and number of every attempt that did not count."""
+    return {(task, int(number)) for task, number in _spared.findall(log)}

@@ -201,10 +201,18 @@ class History:
                     strange.append(arrivals[0])
         return strange
 
-    def disordered(self) -> list[list[int]]:
-        """The attempts of tasks whose attempt numbers do not rise."""
-        numbers = ([one.attempt for one in a] for a in self._by_task.values())
-        return [n for n in numbers if any(a >= b for a, b in pairwise(n))]
+    def disordered(self, spared: Collection[tuple[str, int]] = ()) -> list[list[int]]:
+        """The attempts of tasks whose attempt numbers do not rise. ``spared``: tasks
+        and numbers of attempts that did not count, and so have that of the next."""
+        found = []
+        for task, arrivals in self._by_task.items():
+            numbers = [one.attempt for one in arrivals]
+            if any(
+                a > b or (a == b and (task, a) not in spared)
+                for a, b in pairwise(numbers)
+            ):
+                found.append(numbers)
+        return found
 
     def early(self) -> list[Arrival]:
         """Arrivals before their time."""

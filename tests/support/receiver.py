@@ -11,6 +11,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,6 +103,20 @@ class Receiver:
     def release(self) -> None:
         """Answer all that is delayed, and delay nothing from now on."""
         self._look("/release")
+
+    def leave(self, seconds: float) -> None:
+        """Go away as an application does that is redeployed. Returns when it is there
+        again, after so many seconds."""
+        self._look(f"/leave/{seconds}")
+        ends = time.monotonic() + seconds
+        wait_until(lambda: time.monotonic() > ends and self._is_there(), seconds + 10)
+
+    def _is_there(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except ConnectionRefusedError:
+            return False
+        return True
 
     def _look(self, path: str) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), 10) as sock:

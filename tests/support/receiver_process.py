@@ -9,7 +9,8 @@ such an attempt is 0.
 It prints its port, and leaves when its standard input ends. ``LOOK /arrivals`` tells
 what has arrived so far (JSON, one list per request, see ``Arrival``), ``LOOK /take``
 the same and forgets it, ``LOOK /release`` answers everything that is delayed, now and
-from now on.
+from now on. ``LOOK /leave/0.5`` is what a deploy does to an application: it listens no
+more, closes what it keeps, ends what it is at, and is back after half a second.
 """
 
 from __future__ import annotations
@@ -103,6 +104,8 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         self.buffer = b""
+        #: A request of it is read and not answered yet.
+        self.is_busy = False
 
     def read(self) -> tuple[bytes, bytes] | None:
         """Head and body of a request, once it is there. Raises ConnectionError."""
@@ -132,10 +135,11 @@ class Receiver:
     """The loop."""
 
     def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.listener.setblocking(False)
         self.selector = selectors.DefaultSelector()
-        self.selector.register(self.listener, selectors.EVENT_READ)
+        self.connections: set[Connection] = set()
+        #: None: it is away.
+        self.listener: socket.socket | None = None
+        self.listen(0)
         self.selector.register(sys.stdin, selectors.EVENT_READ)
         self.arrivals: list[Row] = []
         #: What to do later: when, a number that tells them apart, and what.
@@ -159,12 +163,29 @@ class Receiver:
             while self.later and (self.released or self.later[0][0] <= now):
                 heapq.heappop(self.later)[2]()
 
+    def listen(self, port: int) -> None:
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self.listener.setblocking(False)
+        self.port = self.listener.getsockname()[1]
+        self.selector.register(self.listener, selectors.EVENT_READ)
+
+    def leave(self, seconds: float) -> None:
+        assert self.listener is not None
+        self.selector.unregister(self.listener)
+        self.listener.close()
+        self.listener = None
+        for connection in [one for one in self.connections if not one.is_busy]:
+            self.hang_up(connection)
+        self.do_later(seconds, lambda: self.listen(self.port))
+
     def accept(self) -> None:
+        assert self.listener is not None
         try:
             sock, _ = self.listener.accept()
         except OSError:
             return
         connection = Connection(sock)
+        self.connections.add(connection)
         self.selector.register(sock, selectors.EVENT_READ, connection)
 
     def receive(self, connection: Connection) -> None:
@@ -195,6 +216,7 @@ class Receiver:
             body.decode("latin-1"),
         ]
         self.arrivals.append(row)
+        connection.is_busy = True
         if answer.delay and not self.released:
             self.do_later(answer.delay, lambda: self.answer(row, connection, answer))
         else:
@@ -216,6 +238,9 @@ class Receiver:
             self.hang_up(connection)
         elif connection.send(answer.data):
             row[ANSWERED_AT] = time.monotonic()
+            connection.is_busy = False
+            if self.listener is None:
+                self.hang_up(connection)
 
     def drip(self, connection: Connection, left: bytes) -> None:
         """A byte now, the next one a moment later; never the last one."""
@@ -226,6 +251,7 @@ class Receiver:
             self.do_later(DRIP, lambda: self.drip(connection, rest))
 
     def hang_up(self, connection: Connection) -> None:
+        self.connections.discard(connection)
         if connection.sock.fileno() >= 0:
             self.selector.unregister(connection.sock)
             connection.sock.close()
@@ -241,10 +267,12 @@ class Receiver:
         connection.sock.setblocking(True)
         connection.sock.sendall(b"%d\n" % len(answer) + answer)
         connection.sock.setblocking(False)
+        if path.startswith("/leave/"):
+            self.leave(float(path.removeprefix("/leave/")))
 
 
 if __name__ == "__main__":
     receiver = Receiver()
-    sys.stdout.write(f"{receiver.listener.getsockname()[1]}\n")
+    sys.stdout.write(f"{receiver.port}\n")
     sys.stdout.flush()
     receiver.run()
