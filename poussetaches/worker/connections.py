@@ -15,7 +15,7 @@ from typing import Any
 
 import gevent
 from gevent.monkey import get_original
-from gevent.socket import socket
+from gevent.socket import SO_ERROR, SOL_SOCKET, socket
 from gevent.ssl import SSLWantReadError, SSLWantWriteError
 
 from poussetaches.errors import PousseTachesError
@@ -46,6 +46,11 @@ class TransportError(PousseTachesError):
         #: ``reset`` (broken off), ``protocol`` (what it sent is no proper HTTP): the
         #: target may have acted on it. ``refused``: by us, see ``guard.py``.
         self.kind = kind
+
+
+#: A reset follows the end of the stream by the time that a packet takes to the target
+#: and back: seconds between looks, half a second in all.
+_RESET_WITHIN = (0.0, 0.01, 0.04, 0.15, 0.3)
 
 
 class Expired(BaseException):
@@ -107,6 +112,15 @@ class Connection:
         """Whether an idle connection is of no use any more: it was closed, it broke, or
         bytes came that nobody asked for. Each makes it readable. Never waits."""
         return bool(self._poll.poll(0))
+
+    def is_reset_soon(self) -> bool:
+        """Whether the other end, which has closed the connection, lets us know that it
+        had not read all that was sent. Waits for that, not long."""
+        for patience in _RESET_WITHIN:
+            gevent.sleep(patience)
+            if self.sock.getsockopt(SOL_SOCKET, SO_ERROR):
+                return True
+        return False
 
     def close(self) -> None:
         self._readable.close()

@@ -6,11 +6,11 @@ What a delivery relies on:
 - One deadline covers all of it, from the resolver to the last byte of the answer.
 - The request is on the wire at most once. It is sent again, on a new connection, only
   if a kept connection took none of its bytes.
-- A connection that ends before a byte of the answer has come is told apart: if it was
-  kept from an exchange before, or ends by a reset, or did not take the whole request,
-  the request is ``unread``. A server that goes away closes the connections it keeps,
-  and the system resets those that it had not yet taken or read from; a process that had
-  read all of a request and died is seen as a plain end (``reset``).
+- A connection that ends before a byte of the answer has come is told apart: if it ends
+  by a reset, or did not take the whole request, the request is ``unread``. A server
+  that goes away closes the connections it keeps, and the system resets those that it
+  had not yet taken or not read to the end, also when a request crosses with their end;
+  a process that had read all of a request and died is seen as a plain end (``reset``).
 - Nothing is followed, inflated, or read from the environment: a redirect is an answer,
   a compressed body stays compressed, there are no proxies and no ``.netrc``.
 - What a target can make us hold is bounded: by ``max_response``, by ``max_tasks`` if it
@@ -128,15 +128,21 @@ class Transport:
                 connection.wait_readable()
                 _pull(connection, reply)
         except BaseException as error:
+            is_unread = (
+                isinstance(error, TransportError)
+                and error.kind == "reset"
+                and not reply.has_begun
+                and (
+                    not all_sent
+                    or isinstance(error.__cause__, ConnectionError)
+                    or connection.is_reset_soon()
+                )
+            )
             connection.close()
             if isinstance(error, TransportError) and error.kind == "reset":
                 if sent == _NOT_TAKEN:
                     error.kind = "connect"
-                elif not reply.has_begun and (
-                    connection.is_kept
-                    or not all_sent
-                    or isinstance(error.__cause__, ConnectionError)
-                ):
+                elif is_unread:
                     error.kind = "unread"
                 self._idle.distrust(connection)
             raise

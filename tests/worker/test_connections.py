@@ -157,7 +157,7 @@ def test_a_target_that_broke_off_has_to_show_again_that_it_keeps_connections(
         for _ in range(3):
             push(transport, target)
         assert len(target.peers) == 1
-        assert failure(transport, target, b"die").kind == "unread"
+        assert failure(transport, target, b"die").kind == "reset"
         monkeypatch.setattr(poussetaches.worker.connections, "PROBATION", 60.0)
         for _ in range(3):
             push(transport, target)
@@ -196,7 +196,7 @@ def test_a_request_that_was_sent_is_never_sent_again(transport: Transport) -> No
 
     with ScriptedTarget(script) as target:
         assert push(transport, target).status == 200
-        assert failure(transport, target).kind == "unread"
+        assert failure(transport, target).kind == "reset"
         assert len(target.requests) == 2
         assert len(target.peers) == 1
 

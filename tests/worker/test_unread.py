@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -35,28 +36,46 @@ def test_a_connection_that_was_taken_and_closed_with_the_request_in_it(
         assert failure(transport, target).kind == "unread"
 
 
-def by_end(peer: Peer) -> None:
-    """As a server that closes what it keeps, and as a process that dies."""
+def crossing(peer: Peer) -> None:
+    """It ends, and then finds a request in it that came too late to be read."""
+    peer.sock.recv(1, socket.MSG_PEEK)
+    peer.sock.shutdown(socket.SHUT_WR)
+    time.sleep(0.03)
 
 
-def by_reset(peer: Peer) -> None:
-    """As the system when what is closed has something unread in it."""
-    peer.reset()
+def in_the_midst(peer: Peer) -> None:
+    """What is closed has something unread in it."""
+    peer.sock.recv(1)
 
 
-@pytest.mark.parametrize("end", [by_end, by_reset])
-def test_a_kept_connection_that_ends_before_an_answer(
+@pytest.mark.parametrize("end", [crossing, in_the_midst])
+def test_a_kept_connection_that_ends_before_its_request_is_read(
     transport: Transport, end: Callable[[Peer], None]
 ) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.answer()
-        peer.read_request()
         end(peer)
 
     with ScriptedTarget(script) as target:
         assert push(transport, target).status == 200
         assert failure(transport, target).kind == "unread"
+        assert len(target.peers) == 1
+
+
+def test_a_kept_connection_of_a_process_that_died_at_its_request(
+    transport: Transport,
+) -> None:
+    """It may have done something: what is tried again then counts."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.answer()
+        peer.read_request()
+
+    with ScriptedTarget(script) as target:
+        assert push(transport, target).status == 200
+        assert failure(transport, target).kind == "reset"
         assert len(target.peers) == 1
 
 
