@@ -8,7 +8,7 @@ after a pause, then one more each round (Chiu and Jain, "Analysis of the increas
 decrease algorithms for congestion avoidance in computer networks", 1989).
 
 A server that is stopped closes the connections that it keeps, and the system resets
-those that it has not yet taken: the request was sent, and hardly read. That alone is no
+those that it has not yet taken: the request was sent, and not read. That alone is no
 reason to hold the target, which may only have lost one of its processes. But it spends
 no attempt, some times in a row; if the target is going away, one of them finds out.
 
@@ -37,7 +37,7 @@ FIRST_REST = 1.0
 LONGEST_REST = 300.0
 #: How long a probe is waited for before another one is made beside it, seconds.
 PATIENCE = 30.0
-#: Attempts at a task in a row that do not count because they were hardly read: one over
+#: Attempts at a task in a row that do not count because they were not read: one over
 #: a connection that was kept, one that was never taken, and one that met with neither.
 #: A task that ends whoever takes it gets no more than these for nothing.
 MOST_SPARED = 3
