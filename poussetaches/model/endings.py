@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
     #: Tasks that the answer of a success asked for.
     follow_ups: Sequence[Submission] = ()
     #: The connection ended before any answer, in a way that says that the request was
-    #: hardly read.
+    #: not read.
     unread: bool = False
 
 
@@ -125,7 +125,7 @@ def is_targets_fault(
 
 
 def is_spared(queue: TaskQueue, task: Task, policy: Policy) -> bool:
-    """Whether an attempt that was hardly read does not count (see Gate)."""
+    """Whether an attempt that was not read does not count (see Gate)."""
     origin = queue.turns.origins.get(task.terms.origin)
     spared = 0 if origin is None else origin.spared.get(task.id, 0)
     return policy.hold_limit > 0 and spared < MOST_SPARED

@@ -41,7 +41,7 @@ class Origin:
         #: When it answered an attempt last, whatever the answer, on the timeline.
         self.answered_at = -math.inf
         #: By task, how many of its attempts in a row did not count because they were
-        #: hardly read (see Gate).
+        #: not read (see Gate).
         self.spared: dict[str, int] = {}
 
     @property

@@ -11,7 +11,7 @@ import pytest
 from tests.support.receiver import Receiver
 from tests.support.service import Service, wait_until
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.alone]
 
 #: Attempts at one target at once.
 CONCURRENCY, WORKERS = 4, 2

@@ -16,7 +16,7 @@ from tests.support.service import Service, wait_until
 
 log = logging.getLogger(__name__)
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.alone]
 
 PUSHES = 200
 #: Seconds between two pushes: by then the last one has long been delivered.

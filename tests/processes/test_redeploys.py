@@ -16,7 +16,7 @@ from tests.support.application import Application, Deed
 from tests.support.connection import Connection
 from tests.support.service import Service, wait_until
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.alone]
 
 #: Pushes a second, to each application.
 RATE = 150.0

@@ -1,4 +1,4 @@
-"""Attempts that a server which went away had hardly read do not count, at first."""
+"""Attempts that a server which went away had not read do not count, at first."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_deploy_that_is_met_three_times_costs_nothing(house: House) -> None:
     assert house.begin().attempts == 1
 
 
-def test_a_probe_that_is_hardly_read_leaves_the_target_held(house: House) -> None:
+def test_a_probe_that_is_not_read_leaves_the_target_held(house: House) -> None:
     house.push("a", "b")
     house.attempt(REFUSED)
     house.attempt(UNREAD)

@@ -1,4 +1,4 @@
-"""A request that a server which goes away has hardly read is told apart from one that
+"""A request that a server which goes away has not read is told apart from one that
 it was at when it ended: the first costs a task no attempt, the second does."""
 
 from __future__ import annotations
