@@ -83,9 +83,7 @@ def push_all(
         name = terms.queue
         if name not in known_queues and not queue.turns.knows(name):
             if not policy.auto_create_queues:
-                raise InvalidInput(
-                    f"queue: there is no queue {name!r:.120}", field="queue"
-                )
+                raise _no_queue(submissions, submission)
             made = sum(isinstance(event, QueueSet) for event in events)
             check_number(queue, made + 1)
             events.append(QueueSet(name, now, None, NOTHING_SAID))
@@ -154,3 +152,14 @@ def _eta(queue: TaskQueue, now: float, delay: float, terms: Terms) -> float:
     if terms.special is not None and terms.special.eta is not None:
         return terms.special.eta - queue.skew
     return now + delay
+
+
+def _no_queue(
+    submissions: Sequence[Submission], submission: Submission
+) -> InvalidInput:
+    """What is wrong with one push that was made alone, or with many."""
+    reason = f"queue: there is no queue {submission.terms.queue!r:.120}"
+    if len(submissions) == 1:
+        return InvalidInput(reason, field="queue")
+    number = submissions.index(submission)
+    return InvalidInput(f"Element {number}: {reason}", field=f"[{number}].queue")

@@ -245,6 +245,21 @@ def test_a_purge_cancels_what_waits_in_its_queue_and_nothing_else(
     assert queue.difference() == 0
 
 
+def test_one_of_many_pushes_to_an_unknown_queue_is_named() -> None:
+    """Nobody looks through ten thousand pushes for a misspelt one."""
+    names = ("default", "mial")
+    pushes = [
+        Submission(f"t{n}", b"", terms=Terms(queue=name))
+        for n, name in enumerate(names)
+    ]
+    with pytest.raises(InvalidInput, match="Element 1: queue: .*'mial'") as caught:
+        push_all(TaskQueue(), pushes, NOW, POLICY)
+    assert caught.value.field == "[1].queue"
+    with pytest.raises(InvalidInput, match="^queue: there is no queue 'mial'") as one:
+        push_all(TaskQueue(), pushes[1:], NOW, POLICY)
+    assert one.value.field == "queue"
+
+
 def test_pushes_make_no_more_queues_than_there_may_be() -> None:
     queue = queue_with(**{f"q{n}": QueueSettings() for n in range(MOST_QUEUES - 2)})
     policy = POLICY._replace(auto_create_queues=True)
