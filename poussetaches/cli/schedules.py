@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -84,21 +85,24 @@ def _path(name: str) -> str:
 
 
 def _row(one: dict[str, Any]) -> str:
-    coming = "paused" if one["paused"] else _moment(one["next"])
+    zone = ZoneInfo(one["timezone"]) if one["timezone"] else None
+    coming = "paused" if one["paused"] else _moment(one["next"], zone)
     rule = f"{one['rule']} {one['timezone'] or ''}".rstrip()
     row = f"{one['name'] or one['id']}  [{rule}]  next {coming}"
     if one["in_flight"]:
         row += "  in flight"
     if last := one["last"]:
-        row += f"  last {last['outcome']} {_moment(last['at'])}"
+        row += f"  last {last['outcome']} {_moment(last['at'], zone)}"
         row += f" (status {last['status']})" if last["status"] else ""
     return f"{row}  {one['url']}"
 
 
-def _moment(seconds: float | None) -> str:
+def _moment(seconds: float | None, zone: tzinfo | None) -> str:
+    """On the clock of ``zone``, or of this machine."""
     if seconds is None:
         return "none"
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+    local = datetime.fromtimestamp(seconds, zone).astimezone(zone)
+    return local.isoformat(" ", "seconds")
 
 
 COMMANDS = (schedules, schedule)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from poussetaches.cli.service import Service, with_url
+from poussetaches.model.task import DEFAULT_QUEUE
 
 #: Tasks that a list shows unless asked for more.
 SHOWN = 50
@@ -39,10 +40,16 @@ def _list_command(which: str, help: str) -> click.Command:
 def _row(task: dict[str, Any]) -> str:
     when = datetime.fromtimestamp(task["next_run"] / 1e9).strftime("%Y-%m-%d %H:%M:%S")
     row = f"{task['id']}  {when}  tries {task['tries']:>2}  {task['url']}"
+    if task["state"] == "leased":
+        row += "  in flight"
+    if task["queue"] != DEFAULT_QUEUE:
+        row += f"  queue {task['queue']}"
+    if "group" in task:
+        row += f"  group {task['group']}"
     if task["schedule"]:
-        row += f"  [{task['schedule']}]"
-    if task["last_error_status_code"]:
-        row += f"  {task['last_error_status_code']}"
+        row += f"  [{task['schedule']} {task.get('timezone', '')}".rstrip() + "]"
+    if status := task["last_error_status_code"]:
+        row += "  no answer:" if status == -1 else f"  {status}"
         body = b64decode(task["last_error_body"] or "").decode("utf-8", "replace")
         row += f" {' '.join(body.split())[:80]}" if body else ""
     return row

@@ -155,6 +155,26 @@ def test_a_schedule_is_listed_with_its_rule(service: Service) -> None:
     assert "[@yearly]" in row
 
 
+def test_a_row_says_what_a_task_may_wait_for(service: Service) -> None:
+    """Its queue and the one before it in its group are the usual reasons."""
+    run(service, "queue", "set", "quiet", "paused=yes")
+    command = ("push", "http://127.0.0.1:1/", "--queue", "quiet", "--group", "user 42")
+    id = run(service, *command).output.strip()
+    rows = run(service, "waiting").output.splitlines()
+    [row] = [row for row in rows if row.startswith(id)]
+    assert row.endswith("http://127.0.0.1:1/  queue quiet  group user 42")
+
+
+def test_a_schedule_is_shown_on_the_clock_of_its_zone(service: Service) -> None:
+    """Beside a rule of Tokyo, a time of this machine is read wrongly."""
+    zone = ("--timezone", "Asia/Tokyo", "--name", "tea")
+    run(service, "push", "http://127.0.0.1:1/", "--schedule", "5 15 * * *", *zone)
+    rows = run(service, "schedules").output.splitlines()
+    [row] = [row for row in rows if row.startswith("tea ")]
+    assert " 15:05:00+09:00" in row
+    assert "[5 15 * * * Asia/Tokyo]" in run(service, "cron").output
+
+
 def test_a_dead_letter_says_why(service: Service) -> None:
     target = f"http://127.0.0.1:{free_port()}/nobody"
     command = ("push", target, "--max-retries", "0")
@@ -162,7 +182,7 @@ def test_a_dead_letter_says_why(service: Service) -> None:
     wait_until(lambda: service.get("/").json()["dead"] > 0, 10, "it never died")
     rows = run(service, "dead").output.splitlines()
     [row] = [row for row in rows if row.startswith(id)]
-    assert "-1 connection refused" in row
+    assert "no answer: connection refused" in row
 
 
 def test_lists_show_as_much_as_asked_for(service: Service) -> None:
