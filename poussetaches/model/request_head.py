@@ -76,7 +76,9 @@ def encode_headers(headers: Headers) -> bytes:
 def _check_names(names: tuple[str, ...]) -> None:
     for name in names:
         if not _TOKEN.fullmatch(name):
-            raise InvalidInput("A header has an invalid name.", field="headers")
+            raise InvalidInput(
+                f"A header cannot have the name {name!r:.110}.", field="headers"
+            )
         if name.lower() in RESERVED_FIELDS:
             raise InvalidInput(
                 f"The header {name} cannot be chosen: the delivery makes its own.",

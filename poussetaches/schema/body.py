@@ -123,12 +123,22 @@ def _with_folded_keys(body: bytes | msgspec.Raw) -> bytes | None:
 
 _AT_FIELD = re.compile(r" - at `\$\.(\w+)[^`]*`$")
 _NAMED_FIELD = re.compile(r"field `([^`]*)`")
+_TYPES = re.compile(r"(Expected |got )`([a-z |]+)`")
+#: What msgspec calls a kind of JSON value, for people.
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "an object",
+}
 
 
 def invalid_push(text: str, subject: str) -> InvalidInput:
     """msgspec's finding in our words; ``subject``: what was read, for people."""
     if found := _AT_FIELD.search(text):
-        reason = text[: found.start()]
+        reason = _TYPES.sub(_in_words, text[: found.start()])
         return InvalidInput(f"{found[1]}: {_lower_first(reason)}", field=found[1])
     if found := _NAMED_FIELD.search(text):
         name = found[1][:100]
@@ -137,6 +147,14 @@ def invalid_push(text: str, subject: str) -> InvalidInput:
     if text.startswith("Expected `object`"):
         return InvalidInput(f"{subject} must be a JSON object.")
     return InvalidInput(f"{subject} cannot be read: {_lower_first(text)}.")
+
+
+def _in_words(types: re.Match[str]) -> str:
+    """The kinds of value that msgspec names; null, which is the default everywhere, is
+    not told of among others."""
+    kinds = types[2].split(" | ")
+    told = [one for one in kinds if one != "null" or len(kinds) == 1]
+    return types[1] + " or ".join(_KINDS.get(one, one) for one in told)
 
 
 def _lower_first(text: str) -> str:

@@ -146,10 +146,11 @@ def full_url(url: str, field: str, queue: str, queues: Queues) -> str:
     if not is_relative(url):
         return url
     settings = queues.get(queue)
+    if settings is None and queue != DEFAULT_QUEUE:
+        # Most often the name is misspelt: a base_url is not what is wrong then.
+        raise invalid(field, f"is relative, and there is no queue {queue!r:.120}")
     if settings is None or not settings.base_url:
-        raise invalid(
-            field, f"is relative, and the queue {queue[:100]} has no base_url"
-        )
+        raise invalid(field, f"is relative, and the queue {queue} has no base_url")
     try:
         return join(settings.base_url, url)
     except InvalidInput as error:

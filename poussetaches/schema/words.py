@@ -24,7 +24,8 @@ def check_number(
     """Raise InvalidInput for what is not from ``least`` to ``most``, or no number."""
     if not least <= number <= most:
         raise invalid(
-            field, f"must be from {least:,g} to {most:,g} {unit}, not {number:g}"
+            field,
+            f"must be from {least:,.10g} to {most:,.10g} {unit}, not {number:.10g}",
         )
 
 

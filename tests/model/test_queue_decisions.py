@@ -252,10 +252,10 @@ def test_one_of_many_pushes_to_an_unknown_queue_is_named() -> None:
         Submission(f"t{n}", b"", terms=Terms(queue=name))
         for n, name in enumerate(names)
     ]
-    with pytest.raises(InvalidInput, match="Element 1: queue: .*'mial'") as caught:
+    with pytest.raises(InvalidInput, match=r"Element 1: queue: .*'mial'") as caught:
         push_all(TaskQueue(), pushes, NOW, POLICY)
     assert caught.value.field == "[1].queue"
-    with pytest.raises(InvalidInput, match="^queue: there is no queue 'mial'") as one:
+    with pytest.raises(InvalidInput, match=r"^queue: there is no queue 'mial'") as one:
         push_all(TaskQueue(), pushes[1:], NOW, POLICY)
     assert one.value.field == "queue"
 

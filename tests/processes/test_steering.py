@@ -91,8 +91,8 @@ def test_tasks_that_cannot_be_accepted_end_in_a_dead_letter_that_says_why(
             assert task["last_error_status_code"] == 200
             found.append(base64.b64decode(task["last_error_body"]).decode())
     assert found == [
-        "the answer's tasks: Element 0: url: is relative, and the queue nowhere has no"
-        " base_url",
+        "the answer's tasks: Element 0: url: is relative, and there is no queue"
+        " 'nowhere'",
         "the answer's tasks cannot be accepted: queue: there is no queue 'nowhere'",
     ]
 

@@ -377,8 +377,30 @@ def test_what_contradicts_itself_is_refused_by_name(
 
 def test_the_queue_without_a_base_url_is_named() -> None:
     assert refused({"url": "/x", "queue": "mall"}).message == (
-        "url: is relative, and the queue mall has no base_url"
+        "url: is relative, and there is no queue 'mall'"
     )
+    assert refused({"url": "/x"}).message == (
+        "url: is relative, and the queue default has no base_url"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"eta": "soon"}, "eta: expected a number, got text"),
+        ({"max_retries": -2}, "max_retries: expected a whole number >= -1"),
+        ({"headers": []}, "headers: expected an object, got an array"),
+        ({"backoff": True}, "backoff: expected an object or an array, got true or"),
+        ({"url": None}, "url: expected text, got null"),
+        ({"timeout": 1e9}, "timeout: must be from 0.01 to 2,592,000 seconds"),
+        ({"headers": {"a b": "1"}}, "headers: A header cannot have the name 'a b'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_of_json(
+    body: dict[str, Any], message: str
+) -> None:
+    """Who pushes from a shell or from Go knows no `float | null`."""
+    assert refused(body).message.startswith(message)
 
 
 def test_a_long_json_is_too_large_as_a_payload_is() -> None:

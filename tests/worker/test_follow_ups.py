@@ -65,7 +65,7 @@ def test_they_are_what_the_same_push_would_be() -> None:
 def test_they_may_be_relative_to_what_their_queue_says() -> None:
     follow_ups = FollowUps(Rules("UTC"), max_payload=10)
     answer = Answer(200, (), b'{"url": "/next", "queue": "mail"}', False)
-    with pytest.raises(InvalidInput, match="the queue mail has no base_url"):
+    with pytest.raises(InvalidInput, match="there is no queue 'mail'"):
         follow_ups.read(answer)
     follow_ups.learn({"mail": QueueSettings(base_url="http://a.example/app/")})
     [one] = follow_ups.read(answer)
