@@ -35,19 +35,26 @@ from poussetaches.errors import InvalidInput
 @click.option("--countdown", type=float, help="The same in seconds.")
 @click.option("--eta", type=float, help="The same as a moment, in posix seconds.")
 @click.option(
-    "--expires", type=float, help="From then on not wanted any more, posix seconds."
+    "--expires",
+    type=float,
+    help="Moment from which it is not wanted any more, in posix seconds.",
 )
 @click.option(
     "--max-retries",
     type=int,
-    help="Attempts that may follow the first one; -1: any number. [default: 10]",
+    help="Attempts that may follow the first one; -1: any number. [default: the"
+    " queue's, or 10]",
 )
 @click.option(
     "--backoff",
     help="Seconds between attempts, with commas between ('1,10,60'), or a rule as JSON"
-    ' (\'{"min": 1, "max": 60, "doublings": 4}\').',
+    ' (\'{"min": 1, "max": 60, "doublings": 4}\'). [default: the queue\'s]',
 )
-@click.option("--timeout", type=float, help="Seconds that an attempt may take.")
+@click.option(
+    "--timeout",
+    type=float,
+    help="Seconds that an attempt may take. [default: the queue's]",
+)
 @click.option("--roll-back", help="URL that is told when it dies or expires.")
 @click.option("--on-success", help="URL that is told when it has succeeded.")
 @click.option("--metadata", help="Any JSON, carried along.")
@@ -92,7 +99,8 @@ def push(
     """Push a task: PAYLOAD to the URL TARGET. Prints the task's id.
 
     PAYLOAD is taken as it is; - reads it from standard input. TARGET may be a path, if
-    the queue has a base_url.
+    the queue has a base_url. docs/tasks.md says more of each option, under the name
+    that it has in JSON.
     """
     body: dict[str, Any] = {
         "url": target,

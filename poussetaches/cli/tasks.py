@@ -38,7 +38,9 @@ def _list_command(which: str, help: str) -> click.Command:
 
 
 def _row(task: dict[str, Any]) -> str:
-    when = datetime.fromtimestamp(task["next_run"] / 1e9).strftime("%Y-%m-%d %H:%M:%S")
+    # With the offset, for the rule of a schedule may be of another zone.
+    local = datetime.fromtimestamp(task["next_run"] // 1_000_000_000).astimezone()
+    when = local.isoformat(" ")
     row = f"{task['id']}  {when}  tries {task['tries']:>2}  {task['url']}"
     if task["state"] == "leased":
         row += "  in flight"
