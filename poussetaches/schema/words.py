@@ -23,9 +23,10 @@ def check_number(
 ) -> None:
     """Raise InvalidInput for what is not from ``least`` to ``most``, or no number."""
     if not least <= number <= most:
+        # A whole number may have more digits than any float can.
+        told = f"{number:.10g}" if isinstance(number, float) else f"{number!s:.50}"
         raise invalid(
-            field,
-            f"must be from {least:,.10g} to {most:,.10g} {unit}, not {number:.10g}",
+            field, f"must be from {least:,.10g} to {most:,.10g} {unit}, not {told}"
         )
 
 

@@ -278,6 +278,7 @@ BAD: list[tuple[str, Any]] = [
     ("backoff", {"min": 1, "doublings": -1}),
     ("backoff", {"min": 1, "doublings": 1001}),
     ("backoff", {"min": 1, "doublings": 1.5}),
+    ("backoff", {"min": 1, "doublings": 10**400}),
     ("backoff", {"min": 1e300}),
     ("backoff", {"min": 1, "colour": 1}),
     ("backoff", 5),

@@ -119,6 +119,8 @@ def test_no_retry_is_said_with_a_zero() -> None:
         ({"url": URL, "expires": "inf"}, "expires"),
         ({"url": URL, "max_retries": -2}, "max_retries"),
         ({"url": URL, "max_retries": 1.5}, "max_retries"),
+        ({"url": URL, "max_retries": 10**400}, "max_retries"),
+        ({"url": URL, "max_retries": "9" * 400}, "max_retries"),
         ({"url": URL, "metadata": "x" * 5000}, "metadata"),
     ],
 )
