@@ -157,6 +157,17 @@ def hand_back(queue: TaskQueue, task: Task, now: float, policy: Policy) -> list[
     return _fail(queue, task, outcome, now, 0.0, policy)
 
 
+def put_off(
+    queue: TaskQueue, task: Task, outcome: Outcome, now: float, wait: float
+) -> Cancelled | Deferred:
+    """An attempt does not count, and another is made in ``wait`` seconds. No task comes
+    of this, and so it needs no room but that of an end."""
+    if task.schedule and task.id not in queue.schedules:
+        return Cancelled(task.id, now)
+    status, error = outcome.status, outcome.error
+    return Deferred(task.id, now, task.attempts, status, error, now + wait)
+
+
 def expire(queue: TaskQueue, now: float, policy: Policy) -> list[Event]:
     """End the tasks that nobody wants any more, or some of them if they are many."""
     events: list[Event] = []
@@ -213,11 +224,10 @@ def _defer(
     policy: Policy,
 ) -> list[Event]:
     """An attempt does not count."""
-    if task.schedule and task.id not in queue.schedules:
-        return [Cancelled(task.id, now)]
-    status, error = outcome.status, outcome.error
-    deferred = Deferred(task.id, now, task.attempts, status, error, now + wait)
-    return [deferred, *_expire_instead(queue, task, outcome, now + wait, now, policy)]
+    first = put_off(queue, task, outcome, now, wait)
+    if isinstance(first, Cancelled):
+        return [first]
+    return [first, *_expire_instead(queue, task, outcome, now + wait, now, policy)]
 
 
 def _expire_instead(
@@ -281,6 +291,13 @@ def _call_back(
     named = f"{task.id}/{now!r}/{ending.value}".encode()
     id = hashlib.sha256(named).hexdigest()[:32]
     spec = policy.seal(Spec(url, how=How(report=report)))
-    origin = parse_target(url).origin_text
-    terms = Terms.of((None, "", origin, task.terms.queue))
+    terms = Terms.of((None, "", _origin(url), task.terms.queue))
     return [Pushed(id, now, now, spec, terms)]
+
+
+def _origin(url: str) -> str:
+    try:
+        return parse_target(url).origin_text
+    except InvalidInput:
+        # Whoever pushed it heard no objection; the attempt will say what is wrong.
+        return ""

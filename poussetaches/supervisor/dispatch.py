@@ -63,11 +63,7 @@ class Dispatch:
         """Lease what is due while a worker is free. ``now``: monotonic."""
         if self.draining or now < self._resting_until:
             return
-        try:
-            self._keeper.expire()
-        except StoreFull as error:
-            self._rest(now, error)
-            return
+        self._keeper.expire()
         workers = self._children.workers()
         free = sum(worker.free for worker in workers)
         #: Slots in use, less those there are, and whose: the least loaded first.

@@ -27,6 +27,7 @@ from poussetaches.model.events import (
     Cancelled,
     Event,
     Expired,
+    Moved,
     Paused,
     Pushed,
     Recurred,
@@ -34,7 +35,7 @@ from poussetaches.model.events import (
 )
 from poussetaches.model.expiries import expires_at
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Submission, Task
+from poussetaches.model.task import NO_ANSWER, Submission, Task
 from poussetaches.store.disk import Store
 from poussetaches.supervisor import aftermath
 from poussetaches.supervisor.clock import Clock
@@ -86,6 +87,7 @@ class Keeper:
         self.orphans = Orphans(self._hand_back, clock)
         #: On the timeline.
         self._forget_not_before = -math.inf
+        self._expire_not_before = -math.inf
         self._refused_until = -math.inf
         self._random = random.Random()
 
@@ -152,17 +154,26 @@ class Keeper:
         queue = self.queue
         due_at = math.inf if queue.paused else queue.turns.due_at(free)
         expiring = queue.turns.expiries.next()
-        return due_at if expiring is None else min(due_at, expiring[0] - queue.skew)
+        if expiring is None:
+            return due_at
+        return min(due_at, max(expiring[0] - queue.skew, self._expire_not_before))
 
     def timeout(self, task: Task, usual: float) -> float:
         """How long an attempt may take, seconds; ``usual``: where nobody says."""
         return decisions.timeout(self.queue, task, usual)
 
     def expire(self) -> None:
-        """End the tasks that nobody wants any more. Raises StoreFull."""
+        """End the tasks that nobody wants any more; what the disk has no room for, with
+        the callbacks that follow, later."""
         now = self.clock.now()
+        if now < self._expire_not_before:
+            return
         while events := endings.expire(self.queue, now, self._policy):
-            self._record(events, spare=self._ends_room())
+            try:
+                self._record(events, spare=self._ends_room())
+            except StoreFull:
+                self._expire_not_before = now + FULL_PAUSE
+                return
             for event in events:
                 if isinstance(event, Expired):
                     log.warning("expired", extra=fields(task=event.id))
@@ -172,6 +183,10 @@ class Keeper:
         of a schedule the next one is there in its place."""
         if expires_at(task) <= now + self.queue.skew:
             self.expire()  # its moment came after those before it were leased
+            if self.queue.tasks.get(task.id) is task:
+                # There was no room for its end. It must not stand in others' way.
+                moved = Moved(task.id, now, now + FULL_PAUSE)
+                self._record([moved], spare=self._ends_room())
             return True
         events = recurrence.skip_missed(self.queue, task, now, self.rules)
         self._record(events, spare=self._ends_room())
@@ -194,11 +209,11 @@ class Keeper:
         try:
             self._record(events, lazily=True)
         except StoreFull as full:
-            if not outcome.follow_ups:
+            if not _pushes(events):
                 raise
             # There is always room for an end, but not for whatever may follow it.
             outcome = _put_off(outcome, full.message)
-            events = endings.conclude(self.queue, task, outcome, now, draw, policy)
+            events = [endings.put_off(self.queue, task, outcome, now, FULL_PAUSE)]
             self._record(events, lazily=True)
         aftermath.tell(task, outcome, events)
         limit = policy.hold_limit
@@ -208,7 +223,13 @@ class Keeper:
         """The worker that held ``task`` is gone."""
         now, draw = self.clock.now(), self._random.random()
         events = endings.lose(self.queue, task, reason, now, draw, self._policy)
-        self._record(events)
+        try:
+            self._record(events)
+        except StoreFull as full:
+            if not _pushes(events):
+                raise
+            outcome = _put_off(Outcome(False, NO_ANSWER, b""), full.message)
+            self._record([endings.put_off(self.queue, task, outcome, now, FULL_PAUSE)])
         log.warning(
             "attempt lost",
             extra=fields(task=task.id, attempt=task.attempts, why=reason),
@@ -309,8 +330,13 @@ class Keeper:
                 raise IllegalEvent(f"{event!r:.200} cannot happen: {error}") from error
 
 
+def _pushes(events: list[Event]) -> bool:
+    """Whether a task comes of them, a callback or one that an answer asked for."""
+    return any(isinstance(event, Pushed) for event in events)
+
+
 def _put_off(outcome: Outcome, reason: str) -> Outcome:
-    """A success whose follow-up tasks cannot be accepted now: the attempt is made again
-    later, and does not count."""
-    error = f"the tasks of the answer cannot be accepted now: {reason}".encode()
+    """An end that is to be followed by tasks which cannot be accepted now: the attempt
+    is made again later, and does not count."""
+    error = f"what is to follow cannot be accepted now: {reason}".encode()
     return outcome._replace(ok=False, error=error, snooze=FULL_PAUSE, follow_ups=())

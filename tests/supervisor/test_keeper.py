@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from poussetaches.model.endings import Outcome
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import unschedule
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import State, Submission, Task, Terms
+from poussetaches.model.task import Special, Spec, State, Submission, Task, Terms
 from poussetaches.store.disk import Store
 from poussetaches.store.journal import Journal
 from poussetaches.supervisor.clock import Clock
@@ -453,6 +454,58 @@ def test_on_a_full_disk_dead_letters_stay_without_spinning(
     house.clock.time += house.keeper.forget_in()
     house.keeper.forget()
     assert not house.queue.dead
+
+
+def with_callback(id: str, **special: Any) -> Submission:
+    """Whoever is told of its end is sent all that was to be delivered, too."""
+    terms = Terms(max_retries=0, special=Special(roll_back="http://h/", **special))
+    return Submission(id, seal(Spec("http://h/", b"x" * 50_000)), terms=terms)
+
+
+@pytest.mark.parametrize("how", ["failed", "lost"])
+def test_a_callback_that_finds_no_room_puts_the_death_off(
+    house: House, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Or the service would end, and end again at every start, until there is room."""
+    house.keeper.push(with_callback("a"))
+    task = house.keeper.lease(FREE)
+    assert task is not None
+    house.keeper.commit()
+    room = [10_000]
+    with monkeypatch.context() as patch:
+        full(patch, room)
+        if how == "failed":
+            house.keeper.conclude(task, Outcome(False, 500, b"no"))
+        else:
+            house.keeper.lose(task, "gone")
+    assert (task.state, task.attempts) == (State.WAITING, 0)
+    house.clock.time += 10
+    assert house.keeper.lease(FREE) is task
+    house.keeper.conclude(task, Outcome(False, 500, b"no"))
+    assert list(house.queue.dead) == ["a"]
+    assert house.queue.waiting == 1
+    assert house.queue.difference() == 0
+
+
+def test_what_expires_without_room_for_its_callback_holds_nobody_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it delivered late, and its end comes when there is room."""
+    soon = house.clock.now() + 5
+    house.keeper.push(with_callback("a", expires=soon), Submission("b", b"spec"))
+    house.keeper.commit()
+    house.clock.time += 5
+    room = [20_000]
+    with monkeypatch.context() as patch:
+        full(patch, room)
+        house.keeper.expire()
+        assert house.keeper.lease(FREE) is house.queue.tasks["b"]
+        assert house.keeper.lease(FREE) is None
+        assert house.keeper.due_at(FREE) == house.clock.now() + 10
+    house.clock.time += 10
+    house.keeper.expire()
+    assert list(house.queue.expired) == ["a"]
+    assert house.queue.waiting == 1
 
 
 def test_only_the_end_of_an_attempt_is_not_on_disk_when_the_commit_returns(
