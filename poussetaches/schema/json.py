@@ -12,6 +12,8 @@ from poussetaches.errors import InvalidInput
 
 T = TypeVar("T")
 
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
 
 def encode(value: Any) -> bytes:
     """``value`` as JSON and a newline."""
@@ -31,6 +33,16 @@ def decoded(decode: Callable[[Any], T], body: bytes | msgspec.Raw, subject: str)
         raise InvalidInput(f"{subject} is not valid JSON: {error}.") from None
     except RecursionError:
         raise InvalidInput(f"{subject} is nested too deeply.") from None
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The object that ``body`` is, any values in it. Raises InvalidInput."""
+    try:
+        return decoded(_decode_object, body, "The body")
+    except msgspec.ValidationError as error:
+        if str(error).startswith("Expected `object`"):
+            raise InvalidInput("The body must be a JSON object.") from None
+        raise InvalidInput(f"The body cannot be read: {error}.") from None
 
 
 def readable(data: bytes) -> str:

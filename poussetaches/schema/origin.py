@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
-
 from poussetaches.errors import InvalidInput
-from poussetaches.schema.json import decoded
+from poussetaches.schema.json import read_object
 from poussetaches.schema.special import origin_of
 
 
@@ -39,9 +37,7 @@ def parse_lift(body: bytes) -> str | None:
 
     Raises InvalidInput naming the field and the reason.
     """
-    given = decoded(msgspec.json.decode, body or b"{}", "The body")
-    if not isinstance(given, dict):
-        raise InvalidInput("The body must be a JSON object.")
+    given = read_object(body or b"{}")
     for name in given:
         if name != "origin":
             raise InvalidInput(f"{name}: there is no such field", field=name)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from poussetaches.errors import InvalidInput
 from poussetaches.model.queue_fields import check_field, check_known, shown
-from poussetaches.schema.json import decoded
+from poussetaches.schema.json import read_object
 
 
 def parse_queue(body: bytes) -> dict[str, Any]:
@@ -19,9 +16,7 @@ def parse_queue(body: bytes) -> dict[str, Any]:
     """
     if not body:
         return {}
-    given = decoded(msgspec.json.decode, body, "The body")
-    if not isinstance(given, dict):
-        raise InvalidInput("The body must be a JSON object.")
+    given = read_object(body)
     for name, value in given.items():
         if value is None:
             check_known(name)

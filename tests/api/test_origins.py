@@ -48,6 +48,7 @@ def test_any_url_of_an_origin_names_it_and_none_all_of_them(
     ("body", "field", "message"),
     [
         (b"[]", None, "The body must be a JSON object."),
+        (b'{"origin": 1e400}', None, "The body cannot be read: Number out of range"),
         (b"{", None, "The body is not valid JSON: "),
         (b'{"url": "http://a/"}', "url", "url: there is no such field"),
         (b'{"origin": 8000}', "origin", "origin: must be text."),

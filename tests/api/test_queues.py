@@ -97,6 +97,7 @@ def test_a_queue_needs_no_settings() -> None:
         (b'{"rat": "1/s"}', "rat", "rat: is not a setting of a queue, did you mean ra"),
         (b'{"rat": null}', "rat", "rat: is not a setting of a queue, did you mean ra"),
         (b"[]", None, "The body must be a JSON object."),
+        (b'{"burst": 1e400}', None, "The body cannot be read: Number out of range"),
         (b"{", None, "The body is not valid JSON: "),
     ],
 )

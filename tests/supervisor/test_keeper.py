@@ -18,7 +18,7 @@ from poussetaches.model.endings import Outcome
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import unschedule
 from poussetaches.model.rules import Rules
-from poussetaches.model.task import Special, Spec, State, Submission, Task, Terms
+from poussetaches.model.task import Spec, Special, State, Submission, Task, Terms
 from poussetaches.store.disk import Store
 from poussetaches.store.journal import Journal
 from poussetaches.supervisor.clock import Clock
