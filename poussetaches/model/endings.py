@@ -94,7 +94,7 @@ def conclude(
                 Succeeded(task.id, now, task.attempts, outcome.status),
                 *follow_ups,
                 *_call_back(queue, task, State.SUCCEEDED, outcome, now, policy),
-                *recur(queue, task, now, policy.rules),
+                *recur(queue, task, now, policy.rules, outcome.follow_ups),
             ]
     if outcome.snooze is not None:
         return _defer(queue, task, outcome, now, outcome.snooze, policy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from poussetaches.errors import InvalidInput
@@ -160,11 +160,20 @@ def _follows_wall_clock(schedule: str, rules: Rules) -> bool:
 
 
 def recur(
-    queue: TaskQueue, task: Task, now: float, rules: Rules
+    queue: TaskQueue,
+    task: Task,
+    now: float,
+    rules: Rules,
+    pushed: Sequence[Submission] = (),
 ) -> Iterator[Recurred | Unscheduled]:
     """What follows ``task``, which has ended: the next run, if it was one of a schedule
-    that goes on."""
+    that goes on. ``pushed``: together with its end; its schedule may be among them."""
     kept = queue.schedules.get(task.id) if task.schedule else None
+    if task.schedule:
+        for id, spec, _, text, terms in pushed:
+            if id == task.id and (kept is None or special(terms).name):
+                paused = kept is not None and kept.paused
+                kept = Schedule(id, text, spec, terms, paused)
     if kept is None or kept.paused:
         return
     ahead = slots_ahead(queue, kept.text, rules)

@@ -119,6 +119,23 @@ def test_a_run_in_flight_ends_as_it_is_and_the_next_is_by_the_new_rule(
     assert (run.slot, run.spec) == (NOW + HOUR + 300, b"new")
 
 
+@pytest.mark.parametrize("is_dropped", [False, True])
+def test_a_run_whose_answer_pushes_its_own_schedule_is_followed_by_one_of_that(
+    queue: TaskQueue, is_dropped: bool
+) -> None:
+    """Dropped meanwhile, it would be there for good and never run."""
+    apply(queue, [Leased("s", NOW + HOUR, 1)])
+    if is_dropped:
+        apply(queue, recurrence.drop(queue, "s", NOW + HOUR))
+    again = Submission("s", b"new", 0.0, "*/5 * * * *", named())
+    outcome = Outcome(True, 200, b"", follow_ups=[again])
+    at = NOW + HOUR + 1
+    apply(queue, endings.conclude(queue, queue.tasks["s"], outcome, at, 0.5, POLICY))
+    run = queue.tasks["s"]
+    assert (run.slot, run.spec) == (NOW + HOUR + 300, b"new")
+    assert queue.difference() == 0
+
+
 def test_slots_of_another_kind_are_read_by_the_clock_they_were_named_by() -> None:
     """Those of an interval by the timeline, those of fields by the wall clock."""
     queue = TaskQueue()
