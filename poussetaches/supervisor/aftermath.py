@@ -13,6 +13,7 @@ from poussetaches.model.events import (
     Died,
     Event,
     Expired,
+    Succeeded,
     Unscheduled,
 )
 from poussetaches.model.gate import TOO_MANY, is_absent
@@ -33,22 +34,25 @@ def tell(task: Task, outcome: Outcome, events: list[Event]) -> None:
     """Write to the log what ``outcome`` made of ``task``: ``events``."""
     if any(isinstance(event, Unscheduled) for event in events):
         log.error("schedule dropped: no run can follow", extra=fields(task=task.id))
-    if isinstance(events[-1], Expired):
+    if any(isinstance(event, Expired) for event in events):
         log.warning("expired", extra=fields(task=task.id))
-    if outcome.ok:
+    first = events[0]
+    if isinstance(first, Succeeded):
         if log.isEnabledFor(logging.DEBUG):
             told = fields(task=task.id, attempt=task.attempts)
             log.debug("succeeded", extra=told)
         return
-    said = SAID.get(type(events[0]), "attempt failed")
+    said = SAID.get(type(first), "attempt failed")
+    # Where the answer of a success asked for what cannot be, not that of the outcome.
+    error = getattr(first, "error", outcome.error)
     log.log(
         logging.WARNING if said == "dead" else logging.INFO,
         said,
         extra=fields(
             task=task.id,
-            attempt=getattr(events[0], "attempt", task.attempts),
+            attempt=getattr(first, "attempt", task.attempts),
             status=outcome.status,
-            error=outcome.error[:200].decode("utf-8", "replace"),
+            error=error[:200].decode("utf-8", "replace"),
         ),
     )
 

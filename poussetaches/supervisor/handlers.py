@@ -248,7 +248,7 @@ class Handlers:
 
 def _check_submission(submission: Submission) -> None:
     id, spec, delay, schedule, terms = submission
-    if terms.special is not None and not _is_sound(terms.special):
+    if terms.special is not None and not _is_sound(terms.special, schedule):
         raise ChannelError(f"a push with the terms {terms!r:.100}")
     if not abs(delay) <= LONGEST_DELAY:
         raise ChannelError(f"a push with a delay of {delay!r:.50}")
@@ -258,8 +258,12 @@ def _check_submission(submission: Submission) -> None:
         raise ChannelError(f"a push with the id {id!r:.50}")
 
 
-def _is_sound(special: Special) -> bool:
-    """Whether its numbers are any: one that is none would be before and after all."""
+def _is_sound(special: Special, schedule: str) -> bool:
+    """Whether its numbers are any: one that is none would be before and after all. And
+    whether the runs of a ``schedule`` do not all expire at one moment: one after the
+    other, without an end."""
+    if schedule and special.expires is not None:
+        return False
     growth = special.growth or Growth(0.0)
     moments = (special.eta, special.expires, special.timeout, growth.least, growth.most)
     given = [one for one in (*moments, *special.waits) if one is not None]

@@ -281,6 +281,7 @@ NUMBERED: Any = {1: 2}
 NO_NAMES: list[Any] = [None, 1, [], {}, b"waiting"]
 NO_LIMITS: list[Any] = [None, "1", 0, -1, 1.5, [], math.nan, -(2**63)]
 NO_CURSORS: list[Any] = [5, b"1,2", [1.0, 2], {}, True]
+EXPIRING = Terms(special=Special(expires=1.0))
 NONSENSE_OF_AN_API: list[Message] = [
     *[push(delay=delay) for delay in (math.inf, -math.inf, 1e300, -1e300, 1e10)],
     *[push(delay=delay) for delay in (2**63, -(2**62))],
@@ -298,6 +299,7 @@ NONSENSE_OF_AN_API: list[Message] = [
             Special(growth=Growth(1.0, math.inf)),
         )
     ],
+    Push(1, [Submission(SCHEDULE, b"spec", 0.0, MONTHLY, EXPIRING)]),
     Push(1, [Submission(TASK, b"spec"), Submission("a", b"spec")]),
     Push(1, [Submission(TASK, b"spec"), Submission(TASK, b"spec")]),
     push(TASK, 0.0, MONTHLY),

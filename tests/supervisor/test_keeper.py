@@ -356,6 +356,48 @@ def test_a_death_is_a_warning_that_names_the_task(
     assert (told["task"], told["attempt"], told["status"]) == ("a", 11, 500)
 
 
+def test_a_success_whose_follow_ups_cannot_be_is_told_as_a_failure(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    house.keeper.push(Submission("a", b"spec"))
+    task = house.keeper.lease(FREE)
+    assert task is not None
+    nowhere = Submission("b" * 32, b"spec", terms=Terms(queue="mial"))
+    house.keeper.conclude(task, Outcome(True, 200, b"", follow_ups=[nowhere]))
+    last = caplog.records[-1]
+    assert last.message == "attempt failed"
+    assert "there is no queue 'mial'" in last.__dict__["fields"]["error"]
+
+
+def test_an_attempt_after_which_nobody_waits_any_more_is_told_with_its_callback(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    special = Special(expires=house.clock.now() + 0.5, roll_back="http://h/")
+    spec = seal(Spec("http://h/"))
+    house.keeper.push(Submission("a", spec, terms=Terms(special=special)))
+    task = house.keeper.lease(FREE)
+    assert task is not None
+    house.keeper.conclude(task, Outcome(False, 500, b"no"))
+    assert list(house.queue.expired) == ["a"]
+    assert "expired" in [record.message for record in caplog.records]
+
+
+def test_a_callback_to_what_is_no_url_any_more_ends_as_the_task_of_one(
+    house: House,
+) -> None:
+    """It was one for the version that took it; what cannot be read must not end us."""
+    terms = Terms(max_retries=0, special=Special(roll_back="gopher://h/"))
+    house.keeper.push(Submission("a", seal(Spec("http://h/")), terms=terms))
+    task = house.keeper.lease(FREE)
+    assert task is not None
+    house.keeper.conclude(task, Outcome(False, 500, b"no"))
+    assert list(house.queue.dead) == ["a"]
+    called = house.keeper.lease(FREE)
+    assert called is not None
+    assert called.terms.origin == ""
+
+
 def test_a_key_is_one_task_also_after_a_crash(house: House) -> None:
     terms = Terms(key="order 7")
     assert house.keeper.push(Submission("a", b"spec", terms=terms)) == ["a"]
