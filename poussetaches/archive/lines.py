@@ -37,7 +37,6 @@ from poussetaches.model.rules import Rules
 from poussetaches.model.target import parse_target
 from poussetaches.model.task import (
     DEFAULT_QUEUE,
-    How,
     Schedule,
     Spec,
     State,
@@ -195,6 +194,7 @@ def _schedule(given: ScheduleLine, spec: Spec, rules: Rules) -> Schedule:
     origin = _origin(given.url)
     terms = read_terms(given.max_retries, "", origin, given.queue, given.special)
     _check_rule(given.schedule, terms, rules)
+    _check_kept_json(spec)
     _check_deliverable(spec, terms, given.schedule)
     return Schedule(
         given.id, given.schedule, seal(spec), terms, given.paused, read_last(given.last)
@@ -206,6 +206,7 @@ def _task(given: TaskLine, spec: Spec, rules: Rules) -> Task:
     terms = read_terms(given.max_retries, given.key, origin, given.queue, given.special)
     if given.schedule:
         _check_rule(given.schedule, terms, rules)
+    _check_kept_json(spec)
     if given.state in LIVE:
         _check_deliverable(spec, terms, given.schedule)
     if given.state is State.CANCELLED:
@@ -246,16 +247,21 @@ def _check_deliverable(spec: Spec, terms: Terms, schedule: str) -> None:
     check_expected(spec.expected)
     if spec.how is not None:
         check_how(spec.how, spec.payload)
-        _check_kept_json(spec.how, spec.payload)
     if terms.special is not None:
         check_special(terms.special)
         check_kind(terms.special, schedule)
 
 
-def _check_kept_json(how: How, payload: bytes | None) -> None:
-    """A push made sure of these."""
-    if how.is_json and payload is not None:
-        check_json(payload, "json")
+def _check_kept_json(spec: Spec) -> None:
+    """A push made sure of these. Lists have them as they are, whatever has become of
+    the task, and so does a report."""
+    how = spec.how
+    if how is None:
+        return
+    if how.is_json and spec.payload is not None:
+        check_json(spec.payload, "json")
+    if how.report is not None:
+        _check_kept_json(unseal(how.report.spec))
     if how.metadata:
         if not (how.metadata.isascii() and how.metadata.isprintable()):
             raise InvalidInput("metadata: must be JSON in plain ASCII")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from poussetaches.errors import InvalidInput
 from poussetaches.model.decisions import Policy
 from poussetaches.model.events import Recurred, Unscheduled
+from poussetaches.model.expiries import expires_at
 from poussetaches.model.keys import EndedKey
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import slots_ahead, special
@@ -98,7 +99,7 @@ def add(
         paused=queue.paused or tally.paused,
         skew=queue.skew,
         latest=queue.latest,
-        keys=[*queue.keys.ended(), *_ended_keys(new)],
+        keys=[*queue.keys.ended(), *_ended_keys(tasks, queue.skew)],
     )
     restart_schedules(both, now, policy)
     return both, tally
@@ -131,12 +132,21 @@ def restart_schedules(
     return restarted, dropped
 
 
-def _ended_keys(tasks: Iterable[Task]) -> list[EndedKey]:
+def _ended_keys(tasks: Mapping[State, list[Task]], skew: float) -> list[EndedKey]:
+    ended = (State.SUCCEEDED, State.DEAD, State.EXPIRED)
     return [
-        EndedKey(task.terms.key, task.id, task.last_run_at)
-        for task in tasks
-        if task.terms.key and task.state in (State.SUCCEEDED, State.DEAD)
+        EndedKey(task.terms.key, task.id, _ended_at(task, skew))
+        for state in ended
+        for task in tasks[state]
+        if task.terms.key
     ]
+
+
+def _ended_at(task: Task, skew: float) -> float:
+    """About when: what expired may never have been delivered."""
+    if task.state is not State.EXPIRED:
+        return task.last_run_at
+    return max(task.last_run_at, expires_at(task) - skew)
 
 
 def _order(task: Task) -> int:

@@ -29,6 +29,7 @@ from poussetaches.model.events import (
     Pushed,
     Succeeded,
 )
+from poussetaches.model.keys import EndedKey
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import unschedule
 from poussetaches.model.rules import Rules
@@ -377,6 +378,19 @@ def test_lines_may_be_taken_out_and_written_by_hand() -> None:
     assert queue.counts.accepted == 2
 
 
+def report(**how: Any) -> dict[str, Any]:
+    return {
+        "event": "dead",
+        "id": "b",
+        "spec": {"url": "http://h/", "payload": "eA==", "how": how},
+        "queue": "default",
+        "attempts": 1,
+        "status": 500,
+        "error": None,
+        "at": NOW,
+    }
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
@@ -415,7 +429,11 @@ def test_lines_may_be_taken_out_and_written_by_hand() -> None:
         (task(how={"metadata": "no json"}), "metadata: "),
         (task(how={"metadata": '"caf\xe9"'}), "metadata: "),
         (task(how={"is_json": True}, payload="eA=="), "json: "),
+        (task(how={"is_json": True}, payload="eA==", state="dead"), "json: "),
+        (task(how={"metadata": "no json"}, state="succeeded"), "metadata: "),
         (task(how={"report": {"event": "born"}}), "$.how.report"),
+        (task(how={"report": report(metadata="no json")}), "metadata: "),
+        (task(how={"report": report(is_json=True)}), "json: "),
         (task(special={"timeout": 0}), "timeout: "),
         (task(special={"waits": [-1]}), "backoff: "),
         (task(special={"growth": {"least": 2, "most": 1}}), "backoff: "),
@@ -447,6 +465,13 @@ def test_a_bad_line_is_named_and_nothing_is_taken(
 def test_what_has_ended_may_be_what_nobody_can_push() -> None:
     line = json.dumps(task(url="nonsense", expected=0, state="dead")).encode()
     assert imported([line]).dead["a"].state is State.DEAD
+
+
+def test_the_key_of_what_expired_stays_known() -> None:
+    """What expired was never delivered: nothing but its moment says when that was."""
+    line = task(state="expired", key="k", special={"expires": NOW - 60})
+    queue = imported([json.dumps(line).encode()])
+    assert [*queue.keys.ended()] == [EndedKey("k", "a", NOW - 60)]
 
 
 def test_a_task_cannot_stand_in_two_lines() -> None:
