@@ -71,6 +71,7 @@ from poussetaches.model import events
 from poussetaches.model.events import Event
 from poussetaches.model.keys import EndedKey
 from poussetaches.model.named_queue import QueueRow
+from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.task import PLAIN, LastRun, Schedule, State, Task, Terms
 
 VERSION = 1
@@ -203,6 +204,8 @@ def unpack_journal(body: Any) -> Iterator[list[Event]]:
 
 def _event(row: Sequence[Any]) -> Event:
     kind = EVENTS[row[0]]
+    if kind is events.QueueSet:
+        _check_layers(*row[3:5])
     if kind not in WITH_TERMS:
         return kind(*row[1:])
     fields = list(row[1:])
@@ -299,5 +302,12 @@ def row_key(row: Sequence[Any]) -> EndedKey:
 
 
 def row_queue(row: Sequence[Any]) -> QueueRow:
-    """A queue; it is a row as it is."""
-    return QueueRow(*row)
+    """A queue; it is a row as it is. Raises one of STRANGE for one that has settings
+    which are not known."""
+    queue = QueueRow(*row)
+    _check_layers(queue.configured, queue.changed)
+    return queue
+
+
+def _check_layers(configured: Any, changed: Any) -> None:
+    QueueSettings.from_wire({**(configured or {}), **changed})

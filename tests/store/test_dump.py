@@ -169,6 +169,7 @@ def test_a_dump_is_that_of_its_generation(tmp_path: Path, queue: TaskQueue) -> N
         ["tasks", [["id"]]],
         ["tasks", [[None] * 99]],
         ["schedules", [[1, 2, 3, 4, 5, 6, 7, 8, 9]]],
+        ["queues", [["mail", None, {"colour": "of the future"}, 0.0]]],
         ["queue", {"counts": {"lost": 1}, "paused": False, "skew": 0.0}],
         ["queue", {}],
         "queue",

@@ -439,6 +439,7 @@ def test_an_event_that_does_not_fit_is_damage(tmp_path: Path) -> None:
     [
         [[99, "an event of the future"]],
         [[11, 1.0, "a field of the future"]],
+        [[21, "mail", 1.0, {"colour": "of the future"}, {}]],
         [[1, "too few"]],
         [[]],
         [7],
