@@ -6,6 +6,7 @@ A file of mentat/taskqueue is read as it is (``taskqueue_ini.py``).
 from __future__ import annotations
 
 import configparser
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,15 +92,24 @@ def _option(name: str) -> str:
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
-    """The number of the line of each section, and of each name in one."""
+    """The number of the line of each section, and of each name in one, as the parser
+    takes them: what is indented further than a name goes on with its value."""
     found: dict[tuple[str, str], int] = {}
     section = ""
+    value_begins: float = math.inf
     for number, line in enumerate(text.split("\n"), 1):
-        if line.startswith("["):
-            section = line[1:].partition("]")[0]
+        content = line.strip()
+        if not content or content[0] in "#;":
+            continue
+        indent = len(line) - len(line.lstrip())
+        if indent > value_begins:
+            continue
+        if head := configparser.ConfigParser.SECTCRE.match(content):
+            section, value_begins = head["header"], math.inf
             found.setdefault((section, ""), number)
-        elif not line[:1].isspace():
-            name = _option(line.partition("=")[0].strip())
+        else:
+            value_begins = indent
+            name = _option(content.partition("=")[0].rstrip())
             found.setdefault((section, name), number)
     return found
 

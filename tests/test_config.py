@@ -176,6 +176,25 @@ def test_a_refusal_does_not_show_the_secret(text: str) -> None:
     assert "s3cret" not in message
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("[poussetaches]\n  workers = 3\n", "2 [poussetaches]"),
+        ("  [poussetaches]\n  workers = 3\n", "2 [poussetaches]"),
+        ("[poussetaches]\n# none\n\nworkers = 3\n", "4 [poussetaches]"),
+        ("[poussetaches] it is\nworkers = 3\n", "2 [poussetaches]"),
+        ("[queue:a]\nrate = 1/s\n[poussetaches]\nworkers=3", "4 [poussetaches]"),
+    ],
+)
+def test_a_setting_is_found_wherever_the_parser_finds_it(
+    tmp_path: Path, text: str, where: str
+) -> None:
+    """SIGHUP reads the file, too, and must not be the end of the service."""
+    path = tmp_path / "poussetaches.ini"
+    path.write_text(text)
+    assert Config.load(str(path), {}, {}).sources == {"workers": f"{path}:{where}"}
+
+
 def test_a_refusal_names_the_line_of_the_file_and_the_variable(tmp_path: Path) -> None:
     path = ini(tmp_path, "# head\n\n[poussetaches]\nconcurrency=2\nWorkers= many\n")
     with pytest.raises(ConfigError) as caught:
