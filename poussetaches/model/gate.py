@@ -1,9 +1,11 @@
 """The gate: what keeps attempts away from a target that is in trouble.
 
-A target that cannot be reached, or whose proxy says that it is not there (502, 503,
-504), is *held*: nothing is begun until a pause is over, then one attempt is, the probe.
-If that is answered, more and more are let through, twice as many each round; if it is
-not, the pause doubles. A target that has enough (429) is *slowed*: half as many at once
+A target that cannot be reached is *held*: nothing is begun until a pause is over, then
+one attempt is, the probe. If that is answered, more and more are let through, twice as
+many each round; if it is not, the pause doubles. The same where a proxy says that the
+target is not there (502, 503, 504), but not before as many attempts in a row have ended
+so as are under way at once: one handler that answers so must not keep all the others.
+A target that has enough (429) is *slowed*: half as many at once
 after a pause, then one more each round (Chiu and Jain, "Analysis of the increase and
 decrease algorithms for congestion avoidance in computer networks", 1989).
 
@@ -50,8 +52,10 @@ class Gate:
 
     __slots__ = (
         "_full_since",
+        "_older",
         "_pause",
         "_probes",
+        "is_probed",
         "limit",
         "opens_at",
         "since",
@@ -59,22 +63,33 @@ class Gate:
     )
 
     def __init__(self, now: float) -> None:
-        #: When the trouble began; None: the target has answered since.
-        self.since: float | None = now
+        #: Since when it has been absent; None: it has answered since, or is only slow.
+        self.since: float | None = None
         #: Nothing is begun before.
         self.opens_at = now
-        #: How many may be under way of those that began after the trouble did.
+        #: How many may be under way.
         self.limit = 1.0
         #: It is a slow target, not an absent one.
         self.slows = False
+        #: The attempt that ended last began after the trouble did: only such a one
+        #: tells how the target is.
+        self.is_probed = False
         self._pause = 0.0
+        #: Those under way that began after the trouble did, by their task.
         self._probes: set[str] = set()
+        #: And how many that began before. Once the target is held they do not count, as
+        #: nobody knows whether they will ever end.
+        self._older = 0
         self._full_since = math.inf
 
     @property
     def is_full(self) -> bool:
         """Whether no further attempt may begin beside those under way."""
-        return len(self._probes) >= self.limit
+        return self._under_way >= self.limit
+
+    @property
+    def _under_way(self) -> int:
+        return len(self._probes) + self._older
 
     @property
     def reopens_at(self) -> float:
@@ -82,21 +97,38 @@ class Gate:
         one may now, or from ``opens_at`` on."""
         return max(self.opens_at, self._full_since + PATIENCE)
 
-    def hold(self, now: float, hold_limit: float) -> None:
-        """The target is not there. It is waited for ``hold_limit`` seconds at most;
-        then each of its tasks fails as any task does."""
+    @property
+    def is_sure(self) -> bool:
+        """Whether the target is absent, and waited for."""
+        return self.since is not None and self._pause > 0 and self.limit < math.inf
+
+    def hold(
+        self, now: float, in_flight: int, hold_limit: float, *, unreached: bool
+    ) -> None:
+        """The target is not there, an attempt found beside ``in_flight`` others. It is
+        waited for ``hold_limit`` seconds at most; then each of its tasks fails as any
+        task does."""
         if self.slows or self.since is None:
             self.slows = False
             self.since = now
             self._pause = 0.0
-        elif self._pause and now < self.opens_at:
-            return  # it was under way when the trouble began
+            self._probes.clear()
+            self._older = in_flight
+            self.limit = in_flight + 1.0
+            if not unreached:
+                self.opens_at = now
+                return
+        elif now < self.opens_at or not self.is_probed:
+            return  # it was under way when that was found out
         elif now - self.since > hold_limit:
             self.limit = math.inf
             return
-        self.limit = 1.0
-        self._pause = min(2 * self._pause or FIRST_PAUSE, LONGEST_PAUSE)
-        self.opens_at = now + self._pause
+        self.limit -= 1
+        if self.limit < 1 or unreached:
+            self.limit = 1.0
+            self._older = 0
+            self._pause = min(2 * self._pause or FIRST_PAUSE, LONGEST_PAUSE)
+            self.opens_at = now + self._pause
         self._note(now)
 
     def slow(self, now: float, in_flight: int, asked: float) -> None:
@@ -111,6 +143,7 @@ class Gate:
             self.since = None
             self.limit = float(max(in_flight, 1))
             self._pause = 0.0
+            self._older = max(in_flight - len(self._probes), 0)
         alone = self.limit < 2.0
         self.limit = max(self.limit / 2, 1.0)
         # Fewer than one at once can only be one now and then.
@@ -121,15 +154,19 @@ class Gate:
 
     def answer(self, now: float) -> bool:
         """The target has answered an attempt. Returns whether the gate is needed no
-        more."""
-        self.since = None
+        more.
+
+        What began before a hold says nothing: in a deploy a server takes no new
+        requests while it finishes the old ones.
+        """
         if self.slows:
             self.limit += 1 / self.limit
-        else:
+        elif self.is_probed or self.since is None:
+            self.since = None
             self.limit += 1
             self.opens_at = min(self.opens_at, now)
         self._note(now)
-        return self.limit >= WIDE_OPEN
+        return self.since is None and self.limit >= WIDE_OPEN
 
     def begin(self, id: str, now: float) -> None:
         """An attempt at task ``id`` began."""
@@ -138,13 +175,17 @@ class Gate:
 
     def end(self, id: str, now: float) -> None:
         """An attempt at task ``id`` has ended."""
-        self._probes.discard(id)
+        self.is_probed = id in self._probes
+        if self.is_probed:
+            self._probes.remove(id)
+        elif self._older:
+            self._older -= 1
         self._note(now)
 
     def reopen(self, now: float) -> None:
         """Those under way take too long: another one may begin beside them."""
         if self.reopens_at <= now and self.is_full:
-            self.limit = len(self._probes) + 1.0
+            self.limit = self._under_way + 1.0
             self._note(now)
 
     def _note(self, now: float) -> None:
@@ -172,15 +213,18 @@ def is_to_blame(
     """Whether the failure of an attempt is that of its target as a whole, and not that
     of the task: then it does not count.
 
-    ``answered_at``: when the target answered an attempt last; ``failed_before``: what
-    the task's last failure brought, and when. ``hold_limit``: seconds for which a
-    target that is absent is waited for.
+    ``answered_at``: when the target answered an attempt last (see Origin);
+    ``failed_before``: what the task's last failure brought, and when. ``hold_limit``:
+    seconds for which a target that is absent is waited for.
     """
     if not is_absent(status, unreached=unreached) or hold_limit <= 0:
         return False
-    if gate is not None and gate.since is not None:
-        return now - gate.since <= hold_limit
     status_before, at = failed_before
-    # The handler of this one task answers so: the others were answered meanwhile.
-    is_its_own = not unreached and status_before in ABSENT and answered_at > at
-    return not is_its_own
+    if (
+        not unreached
+        and status_before in ABSENT
+        and answered_at > at
+        and not (gate is not None and gate.is_sure)
+    ):
+        return False  # its handler alone answers so: others were answered meanwhile
+    return gate is None or gate.since is None or now - gate.since <= hold_limit

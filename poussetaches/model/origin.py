@@ -38,7 +38,8 @@ class Origin:
         self.rests = False
         #: When its gate is to be looked at again; infinity: no time is set.
         self.alarm_at = math.inf
-        #: When it answered an attempt last, whatever the answer, on the timeline.
+        #: When it answered an attempt last that began after its last trouble, whatever
+        #: the answer, on the timeline.
         self.answered_at = -math.inf
         #: By task, how many of its attempts in a row did not count because they were
         #: not read (see Gate).
@@ -54,5 +55,4 @@ class Origin:
     @property
     def is_held(self) -> bool:
         """Whether it is away, and waited for."""
-        gate = self.gate
-        return gate is not None and gate.since is not None and gate.limit < math.inf
+        return self.gate is not None and self.gate.is_sure

@@ -44,11 +44,13 @@ class Origins(dict[str, Origin]):
         if origin.gate is not None:
             self._forget(origin)
 
-    def hold(self, origin: Origin, now: float, hold_limit: float) -> None:
+    def hold(
+        self, origin: Origin, now: float, hold_limit: float, *, unreached: bool
+    ) -> None:
         """An attempt found that ``origin`` is not there (see Gate)."""
         if origin.gate is None:
             origin.gate = Gate(now)
-        origin.gate.hold(now, hold_limit)
+        origin.gate.hold(now, origin.in_flight, hold_limit, unreached=unreached)
         self._shut(origin, now)
 
     def slow(self, origin: Origin, now: float, asked: float) -> None:
@@ -61,9 +63,11 @@ class Origins(dict[str, Origin]):
 
     def answer(self, origin: Origin, now: float) -> None:
         """``origin`` has answered an attempt."""
-        origin.answered_at = now
-        if origin.gate is not None:
-            if origin.gate.answer(now):
+        gate = origin.gate
+        if gate is None or gate.is_probed:
+            origin.answered_at = now
+        if gate is not None:
+            if gate.answer(now):
                 origin.gate = None
             self._shut(origin, now)
 

@@ -79,14 +79,17 @@ def heed(
             origin.spared[task.id] = origin.spared.get(task.id, 0) + 1
     elif origin.spared:
         origin.spared.pop(task.id, None)
-    if is_absent(outcome.status, unreached=outcome.unreached) and not outcome.ok:
+    # Who says what shall become of the task is there, whatever the status.
+    is_steered = outcome.ok or outcome.final or outcome.snooze is not None
+    is_away = is_absent(outcome.status, unreached=outcome.unreached)
+    if is_away and not is_steered:
         # Where a handler fails alone, its target is not away.
-        if was_held or (isinstance(events[0], Deferred) and outcome.snooze is None):
-            origins.hold(origin, now, hold_limit)
+        if was_held or isinstance(events[0], Deferred):
+            origins.hold(origin, now, hold_limit, unreached=outcome.unreached)
     elif outcome.unread:
         if was_held:
-            origins.hold(origin, now, hold_limit)
-    elif outcome.status == TOO_MANY:
+            origins.hold(origin, now, hold_limit, unreached=True)
+    elif outcome.status == TOO_MANY and not outcome.ok:
         origins.slow(origin, now, outcome.retry_after)
     elif outcome.status != NO_ANSWER:
         origins.answer(origin, now)

@@ -40,15 +40,17 @@ class OriginVerbs:
         """An origin for the public, times by the wall clock (see
         ``schema.origin.OriginView``)."""
         skew = self._keeper.queue.skew
-        gate = origin.gate
+        gate, state = origin.gate, _state(origin)
         since = limit = probe_at = None
         if gate is not None:
-            since = None if gate.since is None else gate.since + skew
+            # Of one that is only suspected nothing is said: it goes on as ever.
+            if gate.since is not None and state != "open":
+                since = gate.since + skew
             limit = None if gate.limit == math.inf else int(gate.limit)
             probe_at = gate.opens_at + skew if origin.rests else None
         return (
             origin.name,
-            _state(origin),
+            state,
             since,
             probe_at,
             limit,
@@ -85,4 +87,4 @@ def _state(origin: Origin) -> str:
         return "held"
     if gate.slows:
         return "slowed"
-    return "open" if gate.since is None else "given up"
+    return "given up" if gate.limit == math.inf else "open"

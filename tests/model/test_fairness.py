@@ -208,7 +208,7 @@ def test_a_turn_comes_when_it_was_said_to_and_not_before(
         scene.begin()
     for name in held:
         if name in turns.origins:
-            turns.origins.hold(scene.origin(name), scene.now, 3600.0)
+            turns.origins.hold(scene.origin(name), scene.now, 3600.0, unreached=True)
             turns.settle(scene.origin(name))
     for _ in range(3 * len(moments) + 10):
         due_at = turns.due_at(scene.free)
@@ -231,7 +231,9 @@ def test_without_a_free_slot_nothing_is_due() -> None:
     scene = Lineup(slots=1)
     scene.add(origin="http://a:80")
     scene.add(origin="http://b:80")
-    scene.turns.origins.hold(scene.origin("http://a:80"), scene.now, 3600.0)
+    scene.turns.origins.hold(
+        scene.origin("http://a:80"), scene.now, 3600.0, unreached=True
+    )
     scene.turns.settle(scene.origin("http://a:80"))
     hangs = scene.begin()
     assert hangs is not None
@@ -276,7 +278,7 @@ def test_a_turn_costs_the_same_beside_much_that_is_shut_or_not_due(
     for number in range(300):
         name = f"http://shut-{number}:80"
         scene.add("busy", name)
-        scene.turns.origins.hold(scene.origin(name), scene.now, 3600.0)
+        scene.turns.origins.hold(scene.origin(name), scene.now, 3600.0, unreached=True)
         scene.turns.settle(scene.origin(name))
         scene.add(f"later-{number}", f"http://later-{number}:80", 1000.0)
         scene.set(f"paused-{number}", paused=True)
