@@ -99,8 +99,8 @@ def conclude(
     if outcome.snooze is not None:
         return _defer(queue, task, outcome, now, outcome.snooze, policy)
     if not outcome.final and is_targets_fault(queue, task, outcome, now, policy):
-        # If it is this task alone that fails so, another one should ask first.
-        again = max(outcome.retry_after, FIRST_PAUSE)
+        # It may yet be this task alone that fails so: another one should ask first.
+        again = max(outcome.retry_after, 0.0 if outcome.unreached else FIRST_PAUSE)
         return _defer(queue, task, outcome, now, again, policy)
     if outcome.unread and is_spared(queue, task, policy):
         return _defer(queue, task, outcome, now, FIRST_PAUSE, policy)
