@@ -44,7 +44,11 @@ def configure(
         wire = settings.to_wire()
         if one is None:
             events.append(QueueSet(name, now, wire, {}))
-        elif one.configured is None or not _same(one.configured, wire):
+        elif one.configured is None:
+            # Of one that was only made, nobody has said that it is not paused.
+            changed = {} if one.changed == NOTHING_SAID else one.changed
+            events.append(QueueSet(name, now, wire, changed))
+        elif not _same(one.configured, wire):
             events.append(QueueSet(name, now, wire, one.changed))
     check_number(queue, len(configured.keys() - queue.turns.queues.keys()))
     for name, one in queue.turns.queues.items():

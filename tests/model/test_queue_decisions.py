@@ -66,6 +66,14 @@ def test_a_section_that_differs_changes_the_queue_under_what_was_said() -> None:
     assert said(queue, "mail", concurrency=None).settings.concurrency == 9
 
 
+def test_of_a_queue_that_was_only_made_a_section_may_say_that_it_is_paused() -> None:
+    """By hand it was said that there is one, and no more."""
+    queue = TaskQueue()
+    said(queue, "mail")
+    apply(queue, configure(queue, {"mail": QueueSettings(paused=True)}, NOW))
+    assert queue.turns.queues["mail"].settings.paused
+
+
 def test_an_empty_queue_goes_with_its_section() -> None:
     queue = queue_with(mail=MAIL)
     assert configure(queue, {}, NOW) == [QueueDropped("mail", NOW)]
