@@ -161,6 +161,8 @@ def test_an_application_that_is_killed_is_given_again_only_what_it_was_at(
         deeds = application.deeds()
         begun = Counter(deed.task for deed in deeds if deed.what == "began")
         assert {*done(deeds)} == {*pusher.pushed}
-        for deed in deeds:
-            assert begun[deed.task] >= deed.tries
+        tries = {deed.task: deed.tries for deed in deeds if deed.what == "began"}
+        # What the server had read, and not handed to the application yet, counts, too.
+        ahead = sum(tries[task] > begun[task] for task in begun)
+        assert ahead <= REDEPLOYS * 4
         assert sum(begun.values()) - len(begun) <= REDEPLOYS * 16
