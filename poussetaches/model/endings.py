@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from poussetaches.errors import InvalidInput
@@ -34,9 +34,6 @@ from poussetaches.model.task import (
     Task,
     Terms,
 )
-
-#: The most tasks that expire in one record.
-EXPIRED_AT_ONCE = 500
 
 
 class Outcome(NamedTuple):
@@ -170,10 +167,12 @@ def put_off(
     return Deferred(task.id, now, task.attempts, status, error, now + wait)
 
 
-def expire(queue: TaskQueue, now: float, policy: Policy) -> list[Event]:
-    """End the tasks that nobody wants any more, or some of them if they are many."""
+def expire(
+    queue: TaskQueue, ids: Iterable[str], now: float, policy: Policy
+) -> list[Event]:
+    """End waiting tasks that nobody wants any more, by their ids."""
     events: list[Event] = []
-    for id in queue.turns.expiries.due(now + queue.skew, EXPIRED_AT_ONCE):
+    for id in ids:
         events += _expire(queue, queue.tasks[id], now, policy)
     return events
 

@@ -7,6 +7,8 @@ import math
 
 from poussetaches.model.task import Task
 
+#: The most tasks that expire in one record.
+EXPIRED_AT_ONCE = 500
 #: So many that are no longer true are left where they are.
 SLACK = 64
 

@@ -73,7 +73,8 @@ def next_state(task: Task | None, event: Event) -> State:
     if after is None:
         raise IllegalEvent(
             f"{type(event).__name__} does not fit a task that is "
-            f"{'absent' if state is None else state.value}: {event!r:.200}"
+            f"{'absent' if state is None else state.value}: "
+            f"{getattr(event, 'id', '')!r:.60} at {event.at!r}"
         )
     attempt = None if task is None else getattr(event, "attempt", None)
     if task is not None and attempt is not None:

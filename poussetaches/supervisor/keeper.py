@@ -26,14 +26,13 @@ from poussetaches.model.endings import Outcome
 from poussetaches.model.events import (
     Cancelled,
     Event,
-    Expired,
     Moved,
     Paused,
     Pushed,
     Recurred,
     Resumed,
 )
-from poussetaches.model.expiries import expires_at
+from poussetaches.model.expiries import EXPIRED_AT_ONCE, expires_at
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import NO_ANSWER, Submission, Task
 from poussetaches.store.disk import Store
@@ -140,12 +139,15 @@ class Keeper:
         """Begin the attempt that is due, if one is that may have one of the ``free``
         slots of all workers. Raises StoreFull."""
         now = self.clock.now()
-        while event := decisions.lease(self.queue, now, free):
+        # So many at most are found not to be wanted before others have their turn.
+        for _ in range(EXPIRED_AT_ONCE):
+            event = decisions.lease(self.queue, now, free)
+            if event is None:
+                return None
             task = self.queue.tasks[event.id]
-            if task.terms.special is not None and self._is_unwanted(task, now):
-                continue
-            self._record([event], spare=self._ends_room())
-            return task
+            if task.terms.special is None or not self._is_unwanted(task, now):
+                self._record([event], spare=self._ends_room())
+                return task
         return None
 
     def due_at(self, free: int) -> float:
@@ -163,28 +165,31 @@ class Keeper:
         return decisions.timeout(self.queue, task, usual)
 
     def expire(self) -> None:
-        """End the tasks that nobody wants any more; what the disk has no room for, with
-        the callbacks that follow, later."""
+        """End tasks that nobody wants any more, some at a time; what the disk has no
+        room for, with the callbacks that follow, later."""
         now = self.clock.now()
         if now < self._expire_not_before:
             return
-        while events := endings.expire(self.queue, now, self._policy):
-            try:
-                self._record(events, spare=self._ends_room())
-            except StoreFull:
-                self._expire_not_before = now + FULL_PAUSE
-                return
-            for event in events:
-                if isinstance(event, Expired):
-                    log.warning("expired", extra=fields(task=event.id))
+        ids = self.queue.turns.expiries.due(now + self.queue.skew, EXPIRED_AT_ONCE)
+        try:
+            self._expire(ids, now)
+        except StoreFull:
+            self._expire_not_before = now + FULL_PAUSE
+
+    def _expire(self, ids: list[str], now: float) -> None:
+        events = endings.expire(self.queue, ids, now, self._policy)
+        self._record(events, spare=self._ends_room())
+        for id in ids:
+            log.warning("expired", extra=fields(task=id))
 
     def _is_unwanted(self, task: Task, now: float) -> bool:
         """Whether nobody wants ``task`` so late; then it is gone, and if it is the run
         of a schedule the next one is there in its place."""
         if expires_at(task) <= now + self.queue.skew:
-            self.expire()  # its moment came after those before it were leased
-            if self.queue.tasks.get(task.id) is task:
-                # There was no room for its end. It must not stand in others' way.
+            try:
+                self._expire([task.id], now)
+            except StoreFull:
+                # It must not stand in others' way.
                 moved = Moved(task.id, now, now + FULL_PAUSE)
                 self._record([moved], spare=self._ends_room())
             return True
@@ -327,7 +332,8 @@ class Keeper:
                 self.queue.apply(event)
             except Exception as error:
                 # The store has it: whatever this is, nobody may go on after it.
-                raise IllegalEvent(f"{event!r:.200} cannot happen: {error}") from error
+                what = f"{type(event).__name__} at {event.at!r}"
+                raise IllegalEvent(f"{what} cannot happen: {error!r}") from error
 
 
 def _pushes(events: list[Event]) -> bool:

@@ -442,7 +442,8 @@ class LimitsMachine(RuleBasedStateMachine):
 
     def expire(self) -> None:
         """What the supervisor does before it leases."""
-        while events := self.decide(endings.expire, self.now, self.policy):
+        while ids := self.queue.turns.expiries.due(self.now + self.queue.skew, 500):
+            events = self.decide(endings.expire, ids, self.now, self.policy)
             for event in events:
                 assert isinstance(event, (Expired, Pushed))
         wall = self.now + self.queue.skew

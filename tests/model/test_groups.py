@@ -129,7 +129,8 @@ def test_whoever_is_behind_follows_a_head_that_dies_or_goes() -> None:
             scene.conclude(head, Outcome(False, 500, b"", final=True))
         elif end == "expired":
             scene.now += 5.0
-            scene.do(endings.expire(scene.queue, scene.now, POLICY))
+            due = scene.queue.turns.expiries.due(scene.now, 500)
+            scene.do(endings.expire(scene.queue, due, scene.now, POLICY))
         elif end == "moved away":
             scene.replace("a", "other", delay=1000.0)
         else:
