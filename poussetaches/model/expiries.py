@@ -29,6 +29,9 @@ class Expiries:
         #: Those, and some that are true no longer.
         self._heap: list[tuple[float, str]] = []
 
+    def __len__(self) -> int:
+        return len(self._moments)
+
     def add(self, task: Task) -> None:
         """``task`` waits from now on."""
         moment = expires_at(task)

@@ -167,6 +167,8 @@ class Keeper:
     def expire(self) -> None:
         """End tasks that nobody wants any more, some at a time; what the disk has no
         room for, with the callbacks that follow, later."""
+        if not self.queue.turns.expiries:
+            return
         now = self.clock.now()
         if now < self._expire_not_before:
             return
