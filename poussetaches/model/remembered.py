@@ -23,8 +23,10 @@ class Remembered:
         more for it."""
         other = kept.put(task)
         gone = [] if other is None else [other]
-        if kept is not self.dead and len(kept) > self.retain:
-            gone.append(kept.drop_oldest())
+        if kept is not self.dead:
+            # More than one if a restart has brought more than are retained since.
+            while len(kept) > self.retain:
+                gone.append(kept.drop_oldest())
         return gone
 
     def __iter__(self) -> Iterator[Task]:
