@@ -46,10 +46,8 @@ class Backoff(NamedTuple):
     waits: tuple[float, ...]
     #: How far jitter moves a wait, either way, as a fraction of it (0.3: +-30 %).
     jitter: float = 0.0
-    #: The waits as a rule, instead; then ``waits`` says nothing.
+    #: The waits as a rule, instead; then ``waits`` says only how many there are.
     growth: Growth | None = None
-    #: How many attempts may follow the first one, or FOR_EVER; None: one per wait.
-    retries: int | None = None
 
     @property
     def max_attempts(self) -> int:
@@ -69,13 +67,15 @@ class Backoff(NamedTuple):
         if attempt < 1:
             raise ValueError(f"attempts count from 1, not {attempt}")
         if max_retries is None:
-            max_retries = len(self.waits) if self.retries is None else self.retries
+            max_retries = len(self.waits)
         if max_retries != FOR_EVER and attempt > max_retries:
             return None
         if self.growth is not None:
             wait = self.growth.wait(attempt)
         elif self.waits:
             wait = self.waits[min(attempt, len(self.waits)) - 1]
+            if attempt > len(self.waits):
+                wait = max(wait, LEAST_WAIT)
         else:
             return None
         return wait * (1 + self.jitter * (2 * draw - 1))

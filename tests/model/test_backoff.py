@@ -22,7 +22,6 @@ ANY_BACKOFF = st.builds(
     waits=st.lists(st.floats(0.001, 1e6), max_size=20).map(tuple),
     jitter=st.floats(0, 1),
     growth=st.none(),
-    retries=st.none(),
 )
 ANY_DRAW = st.floats(0, 1, exclude_max=True)
 
@@ -152,7 +151,10 @@ def test_a_limit_of_its_own_says_how_often_a_task_is_tried_under_a_rule(
 def test_without_any_limit_a_rule_is_tried_as_often_as_the_list_is_long() -> None:
     backoff = Backoff((1.0, 2.0, 3.0), growth=Growth(10))
     assert waits_of(backoff, max_retries=None, most=100) == [10, 20, 40]
-    fewer = backoff._replace(retries=1)
-    assert waits_of(fewer, max_retries=None, most=100) == [10]
-    ever = backoff._replace(retries=FOR_EVER)
-    assert len(waits_of(ever, max_retries=None, most=100)) == 100
+
+
+def test_a_list_that_ends_with_no_wait_is_no_hot_loop() -> None:
+    """As often as the list says there is none; then it is the shortest of a rule."""
+    backoff = Backoff((0.0, 0.0))
+    waits = [backoff.wait(attempt, 0.5, FOR_EVER) for attempt in (1, 2, 3, 1000)]
+    assert waits == [0.0, 0.0, 0.1, 0.1]
