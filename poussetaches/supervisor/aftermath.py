@@ -32,11 +32,12 @@ SAID: dict[type[Event], str] = {
 
 def tell(task: Task, outcome: Outcome, events: list[Event]) -> None:
     """Write to the log what ``outcome`` made of ``task``: ``events``."""
-    if any(isinstance(event, Unscheduled) for event in events):
-        log.error("schedule dropped: no run can follow", extra=fields(task=task.id))
-    if any(isinstance(event, Expired) for event in events):
-        log.warning("expired", extra=fields(task=task.id))
-    first = events[0]
+    first, *others = events
+    for event in others:
+        if isinstance(event, Unscheduled):
+            log.error("schedule dropped: no run can follow", extra=fields(task=task.id))
+        elif isinstance(event, Expired):
+            log.warning("expired", extra=fields(task=task.id))
     if isinstance(first, Succeeded):
         if log.isEnabledFor(logging.DEBUG):
             told = fields(task=task.id, attempt=task.attempts)

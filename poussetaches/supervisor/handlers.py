@@ -158,11 +158,12 @@ class Handlers:
             or not 0.0 <= message.retry_after <= LONGEST_DELAY
             or len(message.error) > self._longest_error
             or ((message.unreached or message.unread) and message.status != NO_ANSWER)
-            or not _is_snooze(message)
+            or (message.snooze is not None and not _is_snooze(message))
             or len(message.follow_ups) > (MOST_FOLLOW_UPS if message.ok else 0)
         ):
             raise ChannelError(f"no attempt ends like this: {message!r:.100}")
-        self._check_submissions(message.follow_ups)
+        if message.follow_ups:
+            self._check_submissions(message.follow_ups)
         self._dispatch.ended(child, message)
 
     # --- api --------------------------------------------------------------------------
@@ -271,9 +272,8 @@ def _is_sound(special: Special, schedule: str) -> bool:
 
 
 def _is_snooze(message: Ended) -> bool:
-    """Whether it asks for no snooze, or for one that there is."""
-    if message.snooze is None:
-        return True
+    """Whether the snooze that it asks for is one."""
+    assert message.snooze is not None
     ends = message.ok or message.final
     return not ends and SHORTEST_SNOOZE <= message.snooze <= LONGEST_SNOOZE
 
