@@ -1,7 +1,9 @@
-"""Writes the golden store of this code's version: ``python -m tests.golden.make``.
+"""Writes the golden stores of this code's version: ``python -m tests.golden.make``.
 
-Only for a version that has none yet. The files of older versions are what the disks of
-users hold; they are never written again.
+Only those that are not there yet. The files of older versions are what the disks of
+users hold; they are never written again. Of one version there is another store whenever
+something was added to it: the first one shows that what lacks it can be read, the next
+one that it can.
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ import sys
 from pathlib import Path
 
 from poussetaches.model import events
+from poussetaches.model.backoff import Growth
 from poussetaches.model.events import Event
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Terms
+from poussetaches.model.task import Special, Terms
 from poussetaches.store import format
 from poussetaches.store.dump import write_dump
 from poussetaches.store.journal import Journal
 
+HERE = Path(__file__).parent
 GENERATION = 7
 BEGIN = 1_767_225_600.0
 KEYED = Terms(None, "clé")
@@ -79,19 +83,79 @@ JOURNAL: list[list[list[Event]]] = [
 ]
 
 
+#: The same of what came with queues and policies.
+SPECIAL = Special(
+    BEGIN + 500.0,
+    BEGIN + 900.0,
+    12.5,
+    (1.0, 60.0),
+    Growth(10.0, 300.0, 3),
+    "groupe é",
+    "http://a/back",
+    "http://a/done",
+)
+BY_NAME = Special(
+    name="nightly", timezone="Europe/Paris", missed="all", overlap="queue"
+)
+
+
+def policed(special: Special | None, queue: str = "mail") -> Terms:
+    return Terms(None, "", "http://a:80", queue, special)
+
+
+MORE_BEFORE: list[Event] = [
+    events.QueueSet("mail", BEGIN, {"rate": [20.0, "m"], "concurrency": 4}, {}),
+    events.QueueSet("by hand", BEGIN, None, {"paused": True}),
+    events.Pushed("head", BEGIN, BEGIN, b"spec", policed(SPECIAL)),
+    events.Pushed("behind", BEGIN, BEGIN - 5.0, b"spec", policed(SPECIAL)),
+    events.Pushed("expired", BEGIN, BEGIN, b"spec", policed(None)),
+    events.Expired("expired", BEGIN + 1.0),
+    events.Leased("head", BEGIN + 2.0, 1),
+    events.Deferred("head", BEGIN + 3.0, 1, 503, b"away", BEGIN + 4.0),
+    events.Scheduled("s", BEGIN, "30 2 * * *", b"spec", policed(BY_NAME)),
+    events.Recurred("s", BEGIN, BEGIN + 10.0, BEGIN + 10.0),
+    events.Leased("s", BEGIN + 11.0, 1),
+    events.Succeeded("s", BEGIN + 12.0, 1, 200),
+    events.SchedulePaused("s", BEGIN + 13.0),
+]
+
+MORE_JOURNAL: list[list[list[Event]]] = [
+    [[events.QueueSet("mail", BEGIN + 20.0, None, {"backoff": [1.0, None, 2]})]],
+    [[events.QueueDropped("by hand", BEGIN + 21.0)]],
+    [[events.Leased("head", BEGIN + 22.0, 1)]],
+    [[events.Deferred("head", BEGIN + 23.0, 1, -1, b"refused", BEGIN + 23.0)]],
+    [[events.Replaced("behind", BEGIN + 24.0, BEGIN + 99.0, b"new", policed(None))]],
+    [[events.Expired("head", BEGIN + 25.0)]],
+    [
+        [
+            events.ScheduleResumed("s", BEGIN + 26.0),
+            events.Rescheduled("s", BEGIN + 26.0, "@hourly", b"", policed(BY_NAME)),
+            events.Recurred("s", BEGIN + 26.0, BEGIN + 3600.0, BEGIN + 3600.0),
+        ]
+    ],
+]
+
+STORES = {"store-1": (BEFORE, JOURNAL), "store-1-policies": (MORE_BEFORE, MORE_JOURNAL)}
+
+
 def main() -> None:
-    folder = Path(__file__).parent / f"store-{format.VERSION}"
-    if folder.exists():
-        sys.exit(f"{folder} is there already")
-    folder.mkdir()
-    queue = TaskQueue()
-    for event in BEFORE:
-        queue.apply(event)
+    missing = [name for name in STORES if not (HERE / name).exists()]
+    if not missing:
+        sys.exit("all golden stores are there already")
     # The same bytes whoever runs this.
     secrets.randbits = lambda k: 0x5EED_5A17
+    for name in missing:
+        _write(HERE / name, *STORES[name])
+
+
+def _write(folder: Path, before: list[Event], ticks: list[list[list[Event]]]) -> None:
+    folder.mkdir()
+    queue = TaskQueue()
+    for event in before:
+        queue.apply(event)
     write_dump(str(folder), GENERATION, queue)
     journal = Journal.create(str(folder), GENERATION)
-    for tick in JOURNAL:
+    for tick in ticks:
         journal.append([format.pack_record(record) for record in tick])
         journal.sync()
     journal.end()

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from poussetaches.model.backoff import Growth
 from poussetaches.model.counts import Counts
 from poussetaches.model.events import Leased
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Schedule, State, Task, Terms
 from poussetaches.store import format
 from poussetaches.store.dump import read_dump
+from tests.golden import make
 from tests.support.queues import ranked
 from tests.support.stores import opened, recovered, take
 
@@ -27,7 +29,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_every_version_has_its_golden_store() -> None:
-    versions = {int(path.name[6:]) for path in GOLDEN.glob("store-*")}
+    versions = {int(path.name.split("-")[1]) for path in GOLDEN.glob("store-*")}
     assert versions == set(range(1, format.VERSION + 1))
 
 
@@ -188,3 +190,35 @@ def test_a_store_of_version_1_goes_on(store: Path) -> None:
     assert found.records == 15
     assert set(again.leased) == {"pushed", "élève"}
     assert ranked(again) == ranked(queue)
+
+
+def test_what_was_added_to_version_1(tmp_path: Path) -> None:
+    """Queues, policies and what came with them."""
+    name = "store-1-policies"
+    before, ticks = make.STORES[name]
+    expected = TaskQueue()
+    for event in before:
+        expected.apply(event)
+    for tick in ticks:
+        for record in tick:
+            for event in record:
+                expected.apply(event)
+    store = Path(shutil.copytree(GOLDEN / name, tmp_path / "store"))
+    queue, _ = recovered(store)
+    assert ranked(queue) == ranked(expected)
+    assert queue.tasks.keys() == {"behind", "s"}
+    assert list(queue.expired) == ["expired", "head"]
+    assert queue.turns.queues.keys() == {"default", "mail"}
+    assert queue.turns.queues["mail"].settings.backoff == Growth(1.0, None, 2)
+    schedule = queue.schedules["s"]
+    assert (schedule.text, schedule.paused) == ("@hourly", False)
+    assert schedule.last is not None
+    assert schedule.last.outcome == "succeeded"
+
+
+def test_every_kind_of_event_is_in_a_golden_store() -> None:
+    found: set[type] = set()
+    for before, ticks in make.STORES.values():
+        found.update(map(type, before))
+        found.update(type(e) for tick in ticks for record in tick for e in record)
+    assert found == {*format.EVENTS.values()}
