@@ -26,11 +26,10 @@ help:
 demo: $(VENV)/ready-to-run
 	@$(RUN) -m poussetaches demo
 
-# Branches are counted where that slows nothing down that is timed: not in the tests that
-# start the real program. Those wait more than they compute, so two go on at a time, but
-# for those that measure time.
+# Two tests at a time, but for those that measure time. Branches are counted where that
+# slows nothing down that is timed: not in the tests that start the real program.
 test: $(VENV)/ready-to-test
-	@$(RUN) -m coverage run -m pytest -m 'not process'
+	@$(RUN) -m pytest -m 'not process' -n 2 --cov --cov-report=
 	@$(RUN) -m coverage report
 	@$(RUN) -m pytest -m 'process and not alone' -n 2 --dist loadfile
 	@$(RUN) -m pytest -m alone

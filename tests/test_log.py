@@ -38,6 +38,8 @@ def lines(root: logging.Logger) -> Callable[..., Callable[[], list[str]]]:
 
     def begin(level: str = "info", format: str = "text") -> Callable[[], list[str]]:
         stream = io.StringIO()
+        # Not to be in a report of the tests, where some of it could not be told.
+        root.handlers.clear()
         log.setup("worker-1", level, format, stream)
         return lambda: stream.getvalue().split("\n")[:-1]
 

@@ -334,7 +334,7 @@ BAD: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value"), BAD)
+@pytest.mark.parametrize(("field", "value"), BAD, ids=range(len(BAD)))
 def test_what_makes_no_sense_is_refused_by_name(field: str, value: Any) -> None:
     error = refused({field: value})
     assert error.field == field

@@ -111,7 +111,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         yield sock
 
 
-@pytest.mark.parametrize("pid", [None, str(os.getpid())])
+@pytest.mark.parametrize("pid", [None, str(os.getpid())], ids=["nobody", "this one"])
 def test_systemds_watchdog_is_told_twice_in_its_time(
     systemd: socket.socket, monkeypatch: pytest.MonkeyPatch, pid: str | None
 ) -> None:
