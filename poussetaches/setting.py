@@ -132,7 +132,7 @@ def size(least: int, most: int) -> Kind:
     """Bytes within bounds: ``16384``, ``512K``, ``8M``, ``1G``, in powers of 1024."""
 
     def parse(text: str) -> int:
-        found = re.fullmatch(r"([0-9]{1,15}) ?([KMG]?)", text, re.IGNORECASE)
+        found = re.fullmatch(r"([0-9]{1,16}) ?([KMG]?)", text, re.IGNORECASE)
         if not found:
             raise ValueError("is not a size in bytes, such as 16384, 512K or 8M")
         octets = int(found[1]) * _BYTES[found[2].upper()]
