@@ -38,9 +38,9 @@ from poussetaches.model.task import NO_ANSWER, Special, Submission, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
-from poussetaches.supervisor.origins import OriginVerbs
+from poussetaches.supervisor.origin_verbs import OriginVerbs
 from poussetaches.supervisor.queue_verbs import QueueVerbs
-from poussetaches.supervisor.schedules import ScheduleVerbs
+from poussetaches.supervisor.schedule_verbs import ScheduleVerbs
 from poussetaches.supervisor.stats import Stats
 from poussetaches.supervisor.task_verbs import TaskVerbs
 
@@ -100,7 +100,7 @@ class Handlers:
             "page": self._page,
             "pause": keeper.pause,
             "resume": keeper.resume,
-            **ScheduleVerbs(keeper).verbs,
+            **ScheduleVerbs(keeper).table(),
             **queue_verbs.table(),
             **OriginVerbs(keeper).table(),
             **TaskVerbs(keeper, self._view, _check_submission).table(),

@@ -17,9 +17,9 @@ from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import NO_ANSWER, Submission, Task, Terms
 from poussetaches.schema.origin import OriginView
 from poussetaches.store.disk import Store
-from poussetaches.supervisor import origins
+from poussetaches.supervisor import origin_verbs
 from poussetaches.supervisor.keeper import Keeper
-from poussetaches.supervisor.origins import OriginVerbs
+from poussetaches.supervisor.origin_verbs import OriginVerbs
 from tests.supervisor.test_keeper import POLICY, StoppedClock
 from tests.support.queues import FREE, OK
 
@@ -88,7 +88,7 @@ def test_those_in_trouble_come_first_then_those_with_a_cap(
     house.begin()
     house.attempt(BUSY)
     assert [one.origin[7] for one in house.shown()] == ["z", "b", "c", "d"]
-    monkeypatch.setattr(origins, "MOST_SHOWN", 2)
+    monkeypatch.setattr(origin_verbs, "MOST_SHOWN", 2)
     told = house.told()
     assert [one.origin[7] for one in told["origins"]] == ["z", "b"]
     assert (told["total"], told["held"]) == (4, 1)

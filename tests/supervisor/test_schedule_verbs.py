@@ -13,7 +13,7 @@ from poussetaches.model.bounds import Bounds
 from poussetaches.model.endings import Outcome
 from poussetaches.model.schedule import schedule_id
 from poussetaches.model.task import Special, Submission, Terms
-from poussetaches.supervisor.schedules import ScheduleVerbs
+from poussetaches.supervisor.schedule_verbs import ScheduleVerbs
 from tests.supervisor.test_keeper import House
 from tests.support.queues import FREE
 
@@ -37,7 +37,7 @@ def push(house: House, name: str, text: str = "@every 1h", **wishes: Any) -> str
 
 
 def ask(house: House, verb: str, **arguments: Any) -> Any:
-    return ScheduleVerbs(house.keeper).verbs[verb](**arguments)
+    return ScheduleVerbs(house.keeper).table()[verb](**arguments)
 
 
 def view(house: House, name: str) -> tuple[Any, ...]:

@@ -31,7 +31,10 @@ class ScheduleVerbs:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
-        self.verbs: dict[str, Callable[..., Any]] = {
+
+    def table(self) -> dict[str, Callable[..., Any]]:
+        """By verb."""
+        return {
             "unschedule": self._drop_all,
             "schedules": self._page,
             "schedule": self._one,
