@@ -14,6 +14,7 @@ from poussetaches.channel.messages import Ended, Lease
 from poussetaches.errors import StoreFull
 from poussetaches.log import fields
 from poussetaches.model.endings import Outcome
+from poussetaches.model.task import State
 from poussetaches.supervisor.children import Child, Children, Hold
 from poussetaches.supervisor.keeper import Keeper
 
@@ -130,16 +131,19 @@ class Dispatch:
             message.follow_ups,
             message.unread,
         )
+        succeeded = message.ok
         if hold.is_valid():
             # Should this raise, the worker still holds the task, and loses it with its
             # life.
             self._keeper.conclude(hold.task, outcome)
+            # Not where what is to follow the success could not be accepted.
+            succeeded = hold.task.state is State.SUCCEEDED
         else:
             self.late += 1
             log.info("outcome of a cancelled task", extra=fields(task=hold.task.id))
         del worker.holds[message.lease]
         worker.busy += message.duration
-        if message.ok:
+        if succeeded:
             worker.succeeded += 1
             self.succeeded += 1
         else:

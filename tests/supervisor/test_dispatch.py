@@ -178,6 +178,21 @@ def test_what_an_attempt_brought_reaches_the_queue_whole(keeper: Keeper) -> None
     assert list(keeper.queue.dead) == [refused.id]
 
 
+def test_a_success_whose_follow_ups_are_refused_is_counted_as_none(
+    keeper: Keeper,
+) -> None:
+    workers = Workers(1)
+    [worker] = workers
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
+    push(keeper, 1)
+    dispatch.lease(time.monotonic())
+    answer = ended(leases(worker)[0].lease)
+    answer.follow_ups = [Submission("follow", b"", terms=Terms(queue="unknown"))]
+    dispatch.ended(worker, answer)
+    assert (dispatch.succeeded, worker.succeeded) == (0, 0)
+    assert (dispatch.failed, worker.failed) == (1, 1)
+
+
 def test_what_a_dead_worker_held_is_leased_again_at_once(keeper: Keeper) -> None:
     workers = Workers(2, 0)
     first, second = workers
