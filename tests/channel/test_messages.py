@@ -56,7 +56,8 @@ SPECIALS = st.builds(
     st.none() | FLOATS,
     st.none() | FLOATS,
     waits=st.lists(FLOATS, max_size=2).map(tuple),
-    growth=st.none() | st.builds(Growth, FLOATS, st.none() | FLOATS),
+    growth=st.none()
+    | st.builds(Growth, FLOATS, st.none() | FLOATS, st.none() | NUMBERS),
     group=TEXTS,
 )
 TERMS = st.builds(
