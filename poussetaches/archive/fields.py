@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from poussetaches.channel.messages import seal, unseal
+from poussetaches.model.attempt import Attempt
 from poussetaches.model.backoff import Growth
 from poussetaches.model.queue_fields import check_name
 from poussetaches.model.task import (
@@ -98,6 +99,22 @@ class HowLine(_Object, kw_only=True):
     is_json: bool = False
     metadata: str = ""
     report: ReportLine | None = None
+    keep_result: bool = False
+
+
+class AttemptLine(_Object):
+    """See Attempt."""
+
+    number: Count
+    due_at: Seconds
+    began_at: Seconds
+    ended_at: Seconds
+    worker: Count
+    status: Status
+    outcome: Literal["succeeded", "failed", "deferred", "lost", "stopped"]
+    kind: Annotated[str, msgspec.Meta(max_length=32)]
+    excerpt: bytes
+    request: Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class LastRunLine(_Object):
@@ -135,6 +152,14 @@ def special_line(special: Special | None) -> SpecialLine | None:
 
 def last_line(last: LastRun | None) -> LastRunLine | None:
     return None if last is None else LastRunLine(*last)
+
+
+def attempt_lines(past: tuple[Attempt, ...]) -> tuple[AttemptLine, ...]:
+    return tuple([AttemptLine(**one._asdict()) for one in past])
+
+
+def read_attempts(lines: tuple[AttemptLine, ...]) -> tuple[Attempt, ...]:
+    return tuple([Attempt(*msgspec.structs.astuple(one)) for one in lines])
 
 
 def read_spec(

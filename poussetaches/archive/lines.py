@@ -8,10 +8,12 @@ is. Fields may be added with a default; for anything else raise FORMAT and read 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Annotated
 
 import msgspec
 
 from poussetaches.archive.fields import (
+    AttemptLine,
     Count,
     ExpectedLine,
     HowLine,
@@ -22,9 +24,11 @@ from poussetaches.archive.fields import (
     Seconds,
     SpecialLine,
     Status,
+    attempt_lines,
     expected_line,
     how_line,
     last_line,
+    read_attempts,
     read_last,
     read_spec,
     read_terms,
@@ -33,6 +37,7 @@ from poussetaches.archive.fields import (
 from poussetaches.archive.reading import decoded
 from poussetaches.channel.messages import seal, unseal
 from poussetaches.errors import InvalidInput
+from poussetaches.model.attempt import MOST_REMEMBERED
 from poussetaches.model.rules import Rules
 from poussetaches.model.target import parse_target
 from poussetaches.model.task import (
@@ -112,6 +117,13 @@ class TaskLine(
     queue: str = DEFAULT_QUEUE
     special: SpecialLine | None = None
     begun_at: Seconds = 0.0
+    pushed_at: Seconds = 0.0
+    leased_at: Seconds = 0.0
+    worker: Count = 0
+    past: Annotated[
+        tuple[AttemptLine, ...], msgspec.Meta(max_length=MOST_REMEMBERED)
+    ] = ()
+    dropped: Count = 0
 
 
 _encode = msgspec.json.Encoder().encode
@@ -167,6 +179,11 @@ def task_line(task: Task) -> bytes:
         queue=task.terms.queue,
         special=special_line(task.terms.special),
         begun_at=task.begun_at,
+        pushed_at=task.pushed_at,
+        leased_at=task.leased_at,
+        worker=task.worker,
+        past=attempt_lines(task.past),
+        dropped=task.dropped,
     )
     return _encode(line) + b"\n"
 
@@ -227,6 +244,11 @@ def _task(given: TaskLine, spec: Spec, rules: Rules) -> Task:
         given.error,
         terms,
         given.begun_at,
+        given.pushed_at,
+        given.leased_at,
+        given.worker,
+        read_attempts(given.past),
+        given.dropped,
     )
 
 

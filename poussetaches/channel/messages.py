@@ -108,6 +108,9 @@ class Ended(Said, tag=8):
     #: Tasks that the answer asked for.
     follow_ups: Sequence[Submission] = ()
     unread: bool = False
+    kind: str = ""
+    request: str = ""
+    result: bytes | None = None
 
 
 class Stop(Said, tag=9):

@@ -103,13 +103,13 @@ def push_all(
     return Acceptance(ids, events)
 
 
-def lease(queue: TaskQueue, now: float, free: int) -> Leased | None:
-    """Begin the next attempt; None if nothing that may have one of the ``free`` slots
-    is due, or the queue is paused."""
+def lease(queue: TaskQueue, now: float, free: int, worker: int = 0) -> Leased | None:
+    """Begin the next attempt, which the ``worker`` of that number is to make; None if
+    nothing that may have one of the ``free`` slots is due, or the queue is paused."""
     if queue.paused:
         return None
     task = queue.turns.next(now, free)
-    return None if task is None else Leased(task.id, now, task.attempts + 1)
+    return None if task is None else Leased(task.id, now, task.attempts + 1, worker)
 
 
 def cancel(queue: TaskQueue, task: Task, now: float, policy: Policy) -> list[Event]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from poussetaches.errors import InvalidInput
+from poussetaches.model import attempt
 from poussetaches.model.backoff import Backoff
 from poussetaches.model.decisions import Policy, push_all
 from poussetaches.model.events import (
@@ -59,6 +60,12 @@ class Outcome(NamedTuple):
     #: The connection ended before any answer, in a way that says that the request was
     #: not read.
     unread: bool = False
+    #: The kind of failure (see ``attempt.py``); "": none.
+    kind: str = ""
+    #: The id that the request had.
+    request: str = ""
+    #: The body of the answer that means success, if the task wants it kept.
+    result: bytes | None = None
 
 
 def conclude(
@@ -76,7 +83,7 @@ def conclude(
     in trouble brought does not count.
     """
     if outcome.ok and not outcome.follow_ups and task.terms.special is None:
-        done = Succeeded(task.id, now, task.attempts, outcome.status)
+        done = _succeed(task, outcome, now)
         if not task.schedule:
             return [done]  # as nearly all end
         return [done, *recur(queue, task, now, policy.rules)]
@@ -85,10 +92,16 @@ def conclude(
             follow_ups = push_all(queue, outcome.follow_ups, now, policy).events
         except InvalidInput as error:
             said = f"the answer's tasks cannot be accepted: {error.message}"
-            outcome = Outcome(False, outcome.status, said.encode())
+            outcome = Outcome(
+                False,
+                outcome.status,
+                said.encode(),
+                kind=attempt.FOLLOW_UPS,
+                request=outcome.request,
+            )
         else:
             return [
-                Succeeded(task.id, now, task.attempts, outcome.status),
+                _succeed(task, outcome, now),
                 *follow_ups,
                 *_call_back(queue, task, State.SUCCEEDED, outcome, now, policy),
                 *recur(queue, task, now, policy.rules, outcome.follow_ups),
@@ -140,7 +153,7 @@ def lose(
     after any failure, each for a time of its own: what happened to be in the worker
     together with the culprit must not meet it again and again.
     """
-    outcome = Outcome(False, NO_ANSWER, reason.encode())
+    outcome = Outcome(False, NO_ANSWER, reason.encode(), kind=attempt.LOST)
     wait = _wait(queue, task, draw, policy)
     if wait is not None and task.attempts == 1:
         wait = 0.0
@@ -152,7 +165,8 @@ def hand_back(queue: TaskQueue, task: Task, now: float, policy: Policy) -> list[
 
     That is no fault of the task: it is tried again even if this was its last attempt.
     """
-    outcome = Outcome(False, NO_ANSWER, b"the service stopped during the attempt")
+    reason = b"the service stopped during the attempt"
+    outcome = Outcome(False, NO_ANSWER, reason, kind=attempt.STOPPED)
     return _fail(queue, task, outcome, now, 0.0, policy)
 
 
@@ -163,8 +177,16 @@ def put_off(
     of this, and so it needs no room but that of an end."""
     if task.schedule and task.id not in queue.schedules:
         return Cancelled(task.id, now)
-    status, error = outcome.status, outcome.error
-    return Deferred(task.id, now, task.attempts, status, error, now + wait)
+    return Deferred(
+        task.id,
+        now,
+        task.attempts,
+        outcome.status,
+        outcome.error,
+        now + wait,
+        outcome.kind,
+        outcome.request,
+    )
 
 
 def expire(
@@ -175,6 +197,11 @@ def expire(
     for id in ids:
         events += _expire(queue, queue.tasks[id], now, policy)
     return events
+
+
+def _succeed(task: Task, outcome: Outcome, now: float) -> Succeeded:
+    status, request = outcome.status, outcome.request
+    return Succeeded(task.id, now, task.attempts, status, request, outcome.result)
 
 
 def _wait(queue: TaskQueue, task: Task, draw: float, policy: Policy) -> float | None:
@@ -205,12 +232,14 @@ def _fail(
 ) -> list[Event]:
     if task.schedule and task.id not in queue.schedules:
         return [Cancelled(task.id, now)]
-    status, error = outcome.status, outcome.error
+    id, attempts, status, error = task.id, task.attempts, outcome.status, outcome.error
+    kind, request = outcome.kind, outcome.request
     if wait is not None:
-        failed = Failed(task.id, now, task.attempts, status, error, now + wait)
-        return [failed, *_expire_instead(queue, task, outcome, now + wait, now, policy)]
+        eta = now + wait
+        failed = Failed(id, now, attempts, status, error, eta, kind, request)
+        return [failed, *_expire_instead(queue, task, outcome, eta, now, policy)]
     return [
-        Died(task.id, now, task.attempts, status, error),
+        Died(id, now, attempts, status, error, kind, request),
         *_call_back(queue, task, State.DEAD, outcome, now, policy),
         *recur(queue, task, now, policy.rules),
     ]

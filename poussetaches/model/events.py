@@ -63,6 +63,8 @@ class Leased(NamedTuple):
     at: float
     #: The number of the attempt that begins, from 1.
     attempt: int
+    #: The number of the worker that is to make it; 0: not known.
+    worker: int = 0
 
 
 class Succeeded(NamedTuple):
@@ -72,6 +74,10 @@ class Succeeded(NamedTuple):
     at: float
     attempt: int
     status: int
+    #: The id that the request had; "": not known.
+    request: str = ""
+    #: The body of the answer, if the task wants it kept.
+    result: bytes | None = None
 
 
 class Failed(NamedTuple):
@@ -86,6 +92,10 @@ class Failed(NamedTuple):
     error: bytes
     #: Not before this the next attempt begins.
     eta: float
+    #: The kind of failure (see ``attempt.py``); "": not known.
+    kind: str = ""
+    #: As that of Succeeded.
+    request: str = ""
 
 
 class Deferred(NamedTuple):
@@ -99,6 +109,8 @@ class Deferred(NamedTuple):
     status: int
     error: bytes
     eta: float
+    kind: str = ""
+    request: str = ""
 
 
 class Died(NamedTuple):
@@ -109,6 +121,9 @@ class Died(NamedTuple):
     attempt: int
     status: int
     error: bytes
+    #: As those of Failed.
+    kind: str = ""
+    request: str = ""
 
 
 class Expired(NamedTuple):

@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from poussetaches.errors import IllegalEvent
 from poussetaches.model import events
+from poussetaches.model.attempt import (
+    LONGEST_EXCERPT,
+    MOST_REMEMBERED,
+    UNKNOWN,
+    Attempt,
+    remember,
+)
 from poussetaches.model.events import Event
 from poussetaches.model.kept import Kept
 from poussetaches.model.lifecycle import next_state
-from poussetaches.model.size import size_of
+from poussetaches.model.size import ATTEMPT_SIZE, size_of, size_of_attempt
 from poussetaches.model.task import Task, Terms
 
 if TYPE_CHECKING:
@@ -23,9 +30,10 @@ if TYPE_CHECKING:
 
 def _pushed(queue: TaskQueue, event: events.Pushed) -> None:
     next_state(queue.tasks.get(event.id), event)
-    _add(queue, event.id, event.spec, "", 0.0, event.eta, event.terms)
-    if event.terms.key:
-        queue.keys.add(event.terms.key, event.id, event.at)
+    id, at, eta, spec, terms = event
+    _add(queue, at, id, spec, "", 0.0, eta, terms)
+    if terms.key:
+        queue.keys.add(terms.key, id, at)
 
 
 def _scheduled(queue: TaskQueue, event: events.Scheduled) -> None:
@@ -35,8 +43,8 @@ def _scheduled(queue: TaskQueue, event: events.Scheduled) -> None:
 def _recurred(queue: TaskQueue, event: events.Recurred) -> None:
     next_state(queue.tasks.get(event.id), event)
     schedule = queue.schedules.to_recur(event.id)
-    id, _, slot, eta = event
-    _add(queue, id, schedule.spec, schedule.text, slot, eta, schedule.terms)
+    id, at, slot, eta = event
+    _add(queue, at, id, schedule.spec, schedule.text, slot, eta, schedule.terms)
 
 
 def _unscheduled(queue: TaskQueue, event: events.Unscheduled) -> None:
@@ -61,6 +69,8 @@ def _leased(queue: TaskQueue, event: events.Leased) -> None:
     assert task is not None
     task.state = state
     task.attempts = event.attempt
+    task.leased_at = event.at
+    task.worker = event.worker
     if event.attempt == 1:
         task.begun_at = event.at
     queue.leased[task.id] = task
@@ -70,22 +80,26 @@ def _leased(queue: TaskQueue, event: events.Leased) -> None:
 def _succeeded(queue: TaskQueue, event: events.Succeeded) -> None:
     task = _end(queue, event)
     task.last_run_at = event.at
+    excerpt = event.result or b""
+    _add_to_past(queue, task, event, "succeeded", "", excerpt)
     queue.counts.succeeded += 1
     _remember(queue, queue.succeeded, task)
 
 
 def _failed(queue: TaskQueue, event: events.Failed) -> None:
-    _return(queue, event)
+    _return(queue, event, "failed")
 
 
 def _deferred(queue: TaskQueue, event: events.Deferred) -> None:
-    task = _return(queue, event)
+    task = _return(queue, event, "deferred")
     task.attempts -= 1
     if task.attempts == 0:
         task.begun_at = 0.0
 
 
-def _return(queue: TaskQueue, event: events.Failed | events.Deferred) -> Task:
+def _return(
+    queue: TaskQueue, event: events.Failed | events.Deferred, outcome: str
+) -> Task:
     """A task comes back from an attempt, and waits for another."""
     task = queue.tasks.get(event.id)
     state = next_state(task, event)
@@ -93,14 +107,14 @@ def _return(queue: TaskQueue, event: events.Failed | events.Deferred) -> Task:
     del queue.leased[task.id]
     queue.turns.end(task, event.at)
     task.state = state
-    _note_failure(queue, task, event)
+    _note_failure(queue, task, event, outcome)
     _wait(queue, task, event.eta)
     return task
 
 
 def _died(queue: TaskQueue, event: events.Died) -> None:
     task = _end(queue, event)
-    _note_failure(queue, task, event)
+    _note_failure(queue, task, event, "failed")
     queue.counts.dead += 1
     _remember(queue, queue.dead, task)
 
@@ -180,6 +194,7 @@ def _clock_stepped(queue: TaskQueue, event: events.ClockStepped) -> None:
 
 def _add(
     queue: TaskQueue,
+    at: float,
     id: str,
     spec: bytes,
     schedule: str,
@@ -187,7 +202,9 @@ def _add(
     eta: float,
     terms: Terms,
 ) -> None:
-    task = Task(id, spec, schedule, slot, eta, 0, terms=terms)
+    # Most are due when they come: one number for both, a million times.
+    pushed_at = eta if at == eta else at
+    task = Task(id, spec, schedule, slot, eta, 0, terms=terms, pushed_at=pushed_at)
     queue.tasks[id] = task
     queue.size += size_of(task)
     queue.counts.accepted += 1
@@ -229,12 +246,53 @@ def _end(
 
 
 def _note_failure(
-    queue: TaskQueue, task: Task, event: events.Failed | events.Deferred | events.Died
+    queue: TaskQueue,
+    task: Task,
+    event: events.Failed | events.Deferred | events.Died,
+    outcome: str,
 ) -> None:
     queue.size += len(event.error) - len(task.error or b"")
     task.last_run_at = event.at
     task.error_status = event.status
     task.error = event.error
+    kind = event.kind
+    if kind in UNKNOWN:
+        outcome = kind
+    # Of a short one this is no copy.
+    excerpt = event.error[:LONGEST_EXCERPT]
+    _add_to_past(queue, task, event, outcome, kind, excerpt)
+
+
+def _add_to_past(
+    queue: TaskQueue,
+    task: Task,
+    event: events.Succeeded | events.Failed | events.Deferred | events.Died,
+    outcome: str,
+    kind: str,
+    excerpt: bytes,
+) -> None:
+    """The attempt under way has ended, and waits for no other time yet."""
+    attempt = Attempt(
+        event.attempt,
+        task.eta,
+        task.leased_at,
+        event.at,
+        task.worker,
+        event.status,
+        outcome,
+        kind,
+        excerpt,
+        event.request,
+    )
+    past = task.past
+    if not past:
+        task.past = (attempt,)
+    else:
+        if len(past) == MOST_REMEMBERED:
+            task.dropped += 1
+            queue.size -= size_of_attempt(past[1])
+        task.past = remember(past, attempt)
+    queue.size += ATTEMPT_SIZE + len(excerpt)
 
 
 def _remember(queue: TaskQueue, kept: Kept, task: Task) -> None:

@@ -8,6 +8,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from poussetaches.model.attempt import Attempt
 from poussetaches.model.backoff import Growth
 
 #: The status of an attempt that brought no HTTP answer (the first ancestor's number).
@@ -54,6 +55,8 @@ class How(NamedTuple):
     metadata: str = ""
     #: Of a callback, instead of a payload.
     report: Report | None = None
+    #: The body of the answer that means success is kept.
+    keep_result: bool = False
 
 
 class Spec(NamedTuple):
@@ -213,6 +216,16 @@ class Task:
     terms: Terms = PLAIN
     #: When the first attempt began; 0.0 = none has.
     begun_at: float = 0.0
+    #: When it came; 0.0: an older version has not said it.
+    pushed_at: float = 0.0
+    #: When the last attempt began, and the number of the worker that was to make it;
+    #: 0.0 and 0: none has, or an older version has not said it.
+    leased_at: float = 0.0
+    worker: int = 0
+    #: Attempts that have ended: the first one, and the last of them.
+    past: tuple[Attempt, ...] = ()
+    #: How many there were between those, and are not remembered.
+    dropped: int = 0
 
     def waits_for_the_clock(self, skew: float) -> bool:
         """Whether it waits for the moment of the wall clock that its push named, and

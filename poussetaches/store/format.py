@@ -68,6 +68,7 @@ import msgpack
 
 from poussetaches.errors import StoreDamaged, StoreError
 from poussetaches.model import events
+from poussetaches.model.attempt import Attempt
 from poussetaches.model.events import Event
 from poussetaches.model.keys import EndedKey
 from poussetaches.model.named_queue import QueueRow
@@ -134,6 +135,9 @@ STATES = [
 ]
 
 Record = Sequence[Event]
+
+#: What follows in the row of a task no attempt at which was ever begun.
+NO_ATTEMPTS: tuple[Any, ...] = (0.0, 0, (), 0)
 
 #: What unpacking a whole block raises if it holds what this code does not know: a newer
 #: one, of the same VERSION, has written it. Never skipped: that would be a loss.
@@ -234,7 +238,7 @@ def dump_body(kind: str, packed_rows: Sequence[bytes]) -> bytes:
 
 def task_row(task: Task) -> tuple[Any, ...]:
     """A task as a dump holds it."""
-    return (
+    row = (
         task.id,
         task.spec,
         task.schedule,
@@ -248,7 +252,11 @@ def task_row(task: Task) -> tuple[Any, ...]:
         task.error,
         task.terms,
         task.begun_at,
+        task.pushed_at,
     )
+    if not task.leased_at and not task.past:
+        return row  # no attempt was ever begun
+    return (*row, task.leased_at, task.worker, task.past, task.dropped)
 
 
 def row_task(row: Sequence[Any]) -> Task:
@@ -256,7 +264,8 @@ def row_task(row: Sequence[Any]) -> Task:
     id, spec, schedule, slot, eta, order, state, attempts, run_at, *rest = row
     error_status, error, *later = rest
     terms = Terms.of(later[0]) if later else PLAIN
-    begun_at = later[1] if len(later) > 1 else 0.0
+    begun_at, pushed_at = later[1:3] if len(later) > 2 else (*later[1:2], 0.0, 0.0)[:2]
+    leased_at, worker, past, dropped = later[3:] if len(later) > 3 else NO_ATTEMPTS
     return Task(
         id,
         spec,
@@ -271,6 +280,11 @@ def row_task(row: Sequence[Any]) -> Task:
         error,
         terms,
         begun_at or 0.0,
+        eta if pushed_at == eta else pushed_at or 0.0,
+        leased_at,
+        worker,
+        tuple([Attempt(*one) for one in past]),
+        dropped,
     )
 
 

@@ -40,7 +40,7 @@ def tell(task: Task, outcome: Outcome, events: list[Event]) -> None:
             log.warning("expired", extra=fields(task=task.id))
     if isinstance(first, Succeeded):
         if log.isEnabledFor(logging.DEBUG):
-            told = fields(task=task.id, attempt=task.attempts)
+            told = fields(task=task.id, attempt=task.attempts, request=outcome.request)
             log.debug("succeeded", extra=told)
         return
     said = SAID.get(type(first), "attempt failed")
@@ -52,6 +52,8 @@ def tell(task: Task, outcome: Outcome, events: list[Event]) -> None:
         extra=fields(
             task=task.id,
             attempt=getattr(first, "attempt", task.attempts),
+            request=outcome.request,
+            kind=getattr(first, "kind", outcome.kind),
             status=outcome.status,
             error=error[:200].decode("utf-8", "replace"),
         ),

@@ -68,10 +68,13 @@ class Dispatch:
         workers = self._children.workers()
         free = sum(worker.free for worker in workers)
         #: Slots in use, less those there are, and whose: the least loaded first.
-        ranking: list[tuple[int, int]] = []
+        ranking = [(-worker.free, n) for n, worker in enumerate(workers)]
+        heapq.heapify(ranking)
         while free > 0:
+            load, number = ranking[0]
+            worker = workers[number]
             try:
-                task = self._keeper.lease(free)
+                task = self._keeper.lease(free, worker.index)
             except StoreFull as error:
                 self._rest(now, error)
                 return
@@ -80,12 +83,7 @@ class Dispatch:
             if self._resting:
                 self._resting = False
                 log.info("deliveries go on: there is room on the disk")
-            if not ranking:
-                ranking = [(-worker.free, n) for n, worker in enumerate(workers)]
-                heapq.heapify(ranking)
-            load, number = ranking[0]
             heapq.heapreplace(ranking, (load + 1, number))
-            worker = workers[number]
             free -= 1
             self._leases += 1
             timeout = self._keeper.timeout(task, self._timeout)
@@ -130,6 +128,9 @@ class Dispatch:
             message.snooze,
             message.follow_ups,
             message.unread,
+            message.kind,
+            message.request,
+            message.result,
         )
         succeeded = message.ok
         if hold.is_valid():

@@ -32,6 +32,7 @@ from poussetaches.errors import (
     PousseTachesError,
 )
 from poussetaches.model import listing
+from poussetaches.model.attempt import TOLD
 from poussetaches.model.backoff import Growth
 from poussetaches.model.line import Position
 from poussetaches.model.task import NO_ANSWER, Special, Submission, Task
@@ -57,6 +58,8 @@ LONGEST_MOMENT = 1e11
 LONGEST_SPEC = 128 * 1024 * 1024
 #: Bytes of an attempt's error beyond what is kept of an answer: words of a worker.
 LONGEST_WORDS = 512
+#: Characters of the id that a request has.
+LONGEST_REQUEST = 64
 #: Numbers that a child may have to say how busy it is.
 MOST_GAUGES = 32
 
@@ -160,6 +163,8 @@ class Handlers:
             or ((message.unreached or message.unread) and message.status != NO_ANSWER)
             or (message.snooze is not None and not _is_snooze(message))
             or len(message.follow_ups) > (MOST_FOLLOW_UPS if message.ok else 0)
+            or not _is_history(message)
+            or len(message.result or b"") > self._longest_error
         ):
             raise ChannelError(f"no attempt ends like this: {message!r:.100}")
         if message.follow_ups:
@@ -276,6 +281,15 @@ def _is_snooze(message: Ended) -> bool:
     assert message.snooze is not None
     ends = message.ok or message.final
     return not ends and SHORTEST_SNOOZE <= message.snooze <= LONGEST_SNOOZE
+
+
+def _is_history(message: Ended) -> bool:
+    """Whether what is to be remembered of it beside its error is sound."""
+    if len(message.request) > LONGEST_REQUEST:
+        return False
+    if message.ok:
+        return not message.kind
+    return message.result is None and message.kind in TOLD
 
 
 def _position(cursor: str) -> Position:

@@ -135,13 +135,13 @@ class Keeper:
         again."""
         return self.clock.now() < self._refused_until
 
-    def lease(self, free: int) -> Task | None:
+    def lease(self, free: int, worker: int = 0) -> Task | None:
         """Begin the attempt that is due, if one is that may have one of the ``free``
-        slots of all workers. Raises StoreFull."""
+        slots of all workers; ``worker`` makes it. Raises StoreFull."""
         now = self.clock.now()
         # So many at most are found not to be wanted before others have their turn.
         for _ in range(EXPIRED_AT_ONCE):
-            event = decisions.lease(self.queue, now, free)
+            event = decisions.lease(self.queue, now, free, worker)
             if event is None:
                 return None
             task = self.queue.tasks[event.id]

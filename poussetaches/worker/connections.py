@@ -41,10 +41,11 @@ class TransportError(PousseTachesError):
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
-        #: ``dns``, ``connect``: the target has seen nothing of the request. ``unread``:
-        #: not all of it (see ``transport.py``). ``tls``: no secure connection.
-        #: ``timeout``, ``reset`` (broken off), ``protocol`` (what it sent is no proper
-        #: HTTP): the target may have acted on it. ``refused``: by us, see ``guard.py``.
+        #: One of those in ``model/attempt.py``. ``dns``, ``connect``: the target has
+        #: seen nothing of the request. ``unread``: not all of it, see ``transport.py``.
+        #: ``tls``: no secure connection. ``timeout``, ``reset`` (broken off),
+        #: ``response`` (what it sent is no proper HTTP): the target may have acted on
+        #: it. ``refused``: by us, see ``guard.py``.
         self.kind = kind
 
 

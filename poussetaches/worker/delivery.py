@@ -15,6 +15,7 @@ from functools import lru_cache
 from poussetaches.channel.messages import Ended, Lease, unseal
 from poussetaches.errors import InvalidInput, PousseTachesError
 from poussetaches.log import fields
+from poussetaches.model import attempt as kinds
 from poussetaches.model.expected import is_expected
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.target import parse_target
@@ -40,7 +41,7 @@ _target = lru_cache(maxsize=4096)(parse_target)
 
 class Delivery:
     """``signer``: None, nothing is signed; ``max_response``: bytes of an answer that
-    are kept of a failure."""
+    are kept of a failure, and of a success whose task keeps its result."""
 
     def __init__(
         self,
@@ -65,29 +66,32 @@ class Delivery:
     def attempt(self, lease: Lease) -> Ended:
         """Make the attempt. Whatever goes wrong with it is in what is returned."""
         began = time.monotonic()
+        request_id = os.urandom(6).hex()
         try:
-            ended = self._exchange(lease)
+            ended = self._exchange(lease, request_id)
         except (InvalidInput, TargetRefused) as failure:
             # The URL and the settings will be the same at the next attempt.
-            ended = _no_answer(lease, failure.message)
+            ended = _no_answer(lease, failure.message, kinds.REFUSED)
             ended.final = True
         except TransportError as failure:
-            ended = _no_answer(lease, failure.message)
+            ended = _no_answer(lease, failure.message, failure.kind)
             # A name that is not found says nothing about who would answer to it.
-            ended.unreached = failure.kind == "connect"
-            ended.unread = failure.kind == "unread"
+            ended.unreached = failure.kind == kinds.CONNECT
+            ended.unread = failure.kind == kinds.UNREAD
         except PousseTachesError as failure:
-            ended = _no_answer(lease, failure.message)
+            ended = _no_answer(lease, failure.message, kinds.INTERNAL)
         except Exception as failure:
             # A fault of ours with one task must not cost the others their worker.
             log.exception("attempt failed by a bug", extra=fields(task=lease.id))
-            ended = _no_answer(lease, f"internal error: {failure!r}")
+            reason = f"internal error: {failure!r}"
+            ended = _no_answer(lease, reason, kinds.INTERNAL)
+        ended.request = request_id
         ended.duration = time.monotonic() - began
         return ended
 
-    def _exchange(self, lease: Lease) -> Ended:
+    def _exchange(self, lease: Lease, request_id: str) -> Ended:
         spec = unseal(lease.spec)
-        request = self._requests.make(lease, spec, os.urandom(6).hex())
+        request = self._requests.make(lease, spec, request_id)
         method, fixed, headers, body = request
         if self._signer is not None:
             headers = (*headers, *self._signer.headers(lease, body, time.time()))
@@ -98,17 +102,20 @@ class Delivery:
         if asked is not NOTHING and (ended := self._steered(lease, answer, asked)):
             return ended
         if not is_expected(answer.status, spec.expected):
-            ended = self._failed(lease, answer)
+            ended = self._failed(lease, answer, kinds.STATUS)
             ended.retry_after = retry_after(answer.headers, time.time())
             return ended
         ended = Ended(lease.lease, True, answer.status, b"")
+        if spec.how is not None and spec.how.keep_result:
+            ended.result = answer.body[: self._max_response]
         if asked.tasks and method != "HEAD":
             try:
                 ended.follow_ups = self._follow_ups.read(answer)
             except InvalidInput as error:
                 # The task is not done before its follow-ups are pushed.
                 reason = _words(error.message)
-                return Ended(lease.lease, False, answer.status, reason)
+                kind = kinds.FOLLOW_UPS
+                return Ended(lease.lease, False, answer.status, reason, kind=kind)
         return ended
 
     def _steered(self, lease: Lease, answer: Answer, asked: Steering) -> Ended | None:
@@ -119,23 +126,23 @@ class Delivery:
                 extra=fields(task=lease.id, outcome=asked.unclear[:LONGEST_SHOWN]),
             )
         if asked.dead:
-            ended = self._failed(lease, answer)
+            ended = self._failed(lease, answer, kinds.DEAD)
             ended.error = ended.error or b"the target asked for no further attempt"
             ended.final = True
             return ended
         if asked.snooze is not None:
-            ended = self._failed(lease, answer)
+            ended = self._failed(lease, answer, kinds.SNOOZE)
             ended.snooze = asked.snooze
             return ended
         return None
 
-    def _failed(self, lease: Lease, answer: Answer) -> Ended:
+    def _failed(self, lease: Lease, answer: Answer, kind: str) -> Ended:
         error = answer.body[: self._max_response]
-        return Ended(lease.lease, False, answer.status, error)
+        return Ended(lease.lease, False, answer.status, error, kind=kind)
 
 
-def _no_answer(lease: Lease, sentence: str) -> Ended:
-    return Ended(lease.lease, False, NO_ANSWER, _words(sentence))
+def _no_answer(lease: Lease, sentence: str, kind: str) -> Ended:
+    return Ended(lease.lease, False, NO_ANSWER, _words(sentence), kind=kind)
 
 
 def _words(sentence: str) -> bytes:

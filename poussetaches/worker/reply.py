@@ -99,7 +99,7 @@ class Reply:
         return self._received > 0
 
     def feed(self, data: bytes) -> None:
-        """Take what arrived. Raises :class:`TransportError` (``protocol``) for what is
+        """Take what arrived. Raises :class:`TransportError` (``response``) for what is
         no HTTP, or too much of it."""
         body_before = len(self._body)
         try:
@@ -168,7 +168,7 @@ class Reply:
 
     def _refusal(self, reason: str) -> TransportError:
         return TransportError(
-            "protocol",
+            "response",
             f"{self.target.host_header} did not answer in proper HTTP: {reason}",
         )
 

@@ -135,7 +135,40 @@ MORE_JOURNAL: list[list[list[Event]]] = [
     ],
 ]
 
-STORES = {"store-1": (BEFORE, JOURNAL), "store-1-policies": (MORE_BEFORE, MORE_JOURNAL)}
+#: The same of what came with the history of attempts.
+ATTEMPTS_BEFORE: list[Event] = [
+    events.Pushed("retrying", BEGIN, BEGIN, b"spec"),
+    events.Leased("retrying", BEGIN + 1.0, 1, 2),
+    events.Failed(
+        "retrying", BEGIN + 2.0, 1, 503, b"busy", BEGIN + 3.0, "status", "ab12"
+    ),
+    events.Leased("retrying", BEGIN + 3.0, 2, 1),
+    events.Pushed("kept", BEGIN, BEGIN, b"spec"),
+    events.Leased("kept", BEGIN + 1.0, 1, 1),
+    events.Succeeded("kept", BEGIN + 2.0, 1, 200, "cd34", b"the result \xff"),
+]
+
+ATTEMPTS_JOURNAL: list[list[list[Event]]] = [
+    [[events.Failed("retrying", BEGIN + 4.0, 2, -1, b"gone", BEGIN + 5.0, "lost")]],
+    [[events.Leased("retrying", BEGIN + 5.0, 3, 1)]],
+    [
+        [
+            events.Deferred(
+                "retrying", BEGIN + 6.0, 3, 200, b"", BEGIN + 7.0, "snooze", "ef56"
+            )
+        ]
+    ],
+    [[events.Leased("retrying", BEGIN + 7.0, 3, 2)]],
+    [[events.Died("retrying", BEGIN + 8.0, 3, 410, b"gone", "dead", "0a1b")]],
+    [[events.Pushed("late", BEGIN + 9.0, BEGIN + 9.0, b"spec")]],
+    [[events.Leased("late", BEGIN + 9.5, 1, 4)]],
+]
+
+STORES = {
+    "store-1": (BEFORE, JOURNAL),
+    "store-1-policies": (MORE_BEFORE, MORE_JOURNAL),
+    "store-1-attempts": (ATTEMPTS_BEFORE, ATTEMPTS_JOURNAL),
+}
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from poussetaches.channel.messages import seal
 from poussetaches.errors import IllegalEvent
 from poussetaches.model import decisions, endings, recurrence
+from poussetaches.model.attempt import MOST_REMEMBERED, Attempt
 from poussetaches.model.backoff import FOR_EVER, Backoff
 from poussetaches.model.bounds import Bounds, forget, forget_at
 from poussetaches.model.decisions import Policy
@@ -49,7 +50,7 @@ from poussetaches.model.keys import EndedKey
 from poussetaches.model.named_queue import REST
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.rules import Rules
-from poussetaches.model.size import TASK_SIZE
+from poussetaches.model.size import ATTEMPT_SIZE, TASK_SIZE
 from poussetaches.model.task import NO_ANSWER, Submission, Task, Terms
 from tests.support.queues import apply, reloaded, state
 
@@ -81,6 +82,8 @@ ORIGINS = st.sampled_from(["", "", "http://a:80", "http://b:80", "http://c:80"])
 SLOTS = st.sampled_from([1, 4, 8, 8, 1000])
 DRAWS = st.floats(0.0, 1.0, exclude_max=True)
 ERRORS = st.sampled_from([b"", b"no", bytes(range(256))])
+#: The number of the one that makes all attempts.
+WORKER = 3
 HANDED_BACK = b"the service stopped during the attempt"
 PICKS = st.integers(0, 99)
 
@@ -105,6 +108,10 @@ class Run:
     #: Attempts past the last one that a stop gave it, because it had cut that one off.
     given: int = 0
     is_leased: bool = False
+    pushed_at: float = 0.0
+    began_at: float = 0.0
+    #: What is to be remembered of its attempts.
+    past: list[Attempt] = field(default_factory=list)
 
     @property
     def most_attempts(self) -> float:
@@ -123,6 +130,8 @@ class Ledger:
     #: The attempts that have ended, for reports that come late.
     ended: list[tuple[str, int]] = field(default_factory=list)
     #: Those to be remembered, in order of ending.
+    #: What is to be remembered of the attempts of those, by id.
+    pasts: dict[str, list[Attempt]] = field(default_factory=dict)
     succeeded_ids: list[str] = field(default_factory=list)
     dead_ids: list[str] = field(default_factory=list)
     accepted: int = 0
@@ -139,14 +148,16 @@ class Ledger:
     def take(self, event: Event) -> None:
         """Write ``event`` down. AssertionError if it breaks a promise."""
         if isinstance(event, Pushed):
-            self._begin(event.id, "", event.terms, event.eta, 0.0)
+            run = self._begin(event.id, "", event.terms, event.eta, 0.0)
+            run.pushed_at = event.at
             self._use_key(event)
         elif isinstance(event, Recurred):
             kept = self.schedules[event.id]
             before = self.slots.get(event.id)
             assert before is None or event.slot > before, "a slot came twice"
             self.slots[event.id] = event.slot
-            self._begin(event.id, kept.text, kept.terms, event.eta, event.slot)
+            run = self._begin(event.id, kept.text, kept.terms, event.eta, event.slot)
+            run.pushed_at = event.at
         elif isinstance(event, Leased):
             run = self.runs[event.id]
             assert not self.paused, "leased while paused"
@@ -156,6 +167,7 @@ class Ledger:
             assert event.attempt <= run.most_attempts
             run.attempts += 1
             run.is_leased = True
+            run.began_at = event.at
         elif isinstance(event, Failed):
             run = self._end_attempt(event)
             if event.error == HANDED_BACK:
@@ -165,12 +177,14 @@ class Ledger:
             run.is_leased = False
             self._turn(run, event.eta)
         elif isinstance(event, Died):
-            assert event.attempt == self._end_attempt(event).most_attempts
+            run = self._end_attempt(event)
+            assert event.attempt == run.most_attempts
+            self.pasts[event.id] = run.past
             self.dead += 1
             self.dead_ids = _ended_last(self.dead_ids, event.id)
             self._end(event)
         elif isinstance(event, Succeeded):
-            self._end_attempt(event)
+            self.pasts[event.id] = self._end_attempt(event).past
             self.succeeded += 1
             self.succeeded_ids = _ended_last(self.succeeded_ids, event.id)[-RETAIN:]
             self._end(event)
@@ -238,11 +252,12 @@ class Ledger:
 
     def _begin(
         self, id: str, schedule: str, terms: Terms, eta: float, slot: float
-    ) -> None:
+    ) -> Run:
         assert id not in self.runs, "two live runs of one id"
         self.accepted += 1
         run = self.runs[id] = Run(schedule, terms, eta, 0, slot)
         self._turn(run, eta)
+        return run
 
     def _turn(self, run: Run, eta: float) -> None:
         self._orders += 1
@@ -253,7 +268,31 @@ class Ledger:
         assert run.is_leased
         assert event.attempt == run.attempts
         self.ended.append((event.id, event.attempt))
+        run.past.append(_attempt(run, event))
+        if len(run.past) > MOST_REMEMBERED:
+            del run.past[1]
         return run
+
+
+def _attempt(run: Run, event: Succeeded | Failed | Died) -> Attempt:
+    outcome, kind, excerpt = "succeeded", "", b""
+    if not isinstance(event, Succeeded):
+        kind, excerpt = event.kind, event.error[:256]
+        outcome = kind if kind in ("lost", "stopped") else "failed"
+        assert (outcome == "lost") == (event.error == b"gone")
+        assert (outcome == "stopped") == (event.error == HANDED_BACK)
+    return Attempt(
+        event.attempt,
+        run.eta,
+        run.began_at,
+        event.at,
+        WORKER,
+        event.status,
+        outcome,
+        kind,
+        excerpt,
+        event.request,
+    )
 
 
 def _ended_last(ids: list[str], id: str) -> list[str]:
@@ -379,7 +418,7 @@ class QueueMachine(RuleBasedStateMachine):
     # --- rules: attempts --------------------------------------------------------------
 
     def _lease(self, queue: TaskQueue, free: int) -> list[Event]:
-        event = decisions.lease(queue, self.now, free)
+        event = decisions.lease(queue, self.now, free, WORKER)
         return [] if event is None else [event]
 
     @rule(most=st.sampled_from([1, 1, 5]), slots=SLOTS)
@@ -396,7 +435,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.queue.leased)
     def succeed(self, pick: int, draw: float) -> None:
         task = self.pick_leased(pick)
-        outcome = Outcome(True, 200, b"")
+        outcome = Outcome(True, 200, b"", request="r")
         self._end(task, [Succeeded], endings.conclude, outcome, self.now, draw)
 
     @rule(pick=PICKS, draw=DRAWS, error=ERRORS)
@@ -404,7 +443,7 @@ class QueueMachine(RuleBasedStateMachine):
     def fail(self, pick: int, draw: float, error: bytes) -> None:
         task = self.pick_leased(pick)
         attempt = self.ledger.runs[task.id].attempts
-        outcome = Outcome(False, 500, error)
+        outcome = Outcome(False, 500, error, kind="status", request="r")
         kinds = [Failed, Died, Cancelled]
         if self._end(task, kinds, endings.conclude, outcome, self.now, draw) is Failed:
             wait = BACKOFF.waits[min(attempt, len(BACKOFF.waits)) - 1]
@@ -568,7 +607,14 @@ class QueueMachine(RuleBasedStateMachine):
         kept = [*queue.tasks.values(), *queue.succeeded.values(), *queue.dead.values()]
         assert queue.size == sum(
             TASK_SIZE + len(task.spec) + len(task.error or b"") for task in kept
-        )
+        ) + sum(ATTEMPT_SIZE + len(one.excerpt) for task in kept for one in task.past)
+        for id, run in ledger.runs.items():
+            task = queue.tasks[id]
+            assert (task.pushed_at, [*task.past]) == (run.pushed_at, run.past)
+        for ended in (*queue.succeeded.values(), *queue.dead.values()):
+            if ended.schedule:
+                continue  # one of its id may have ended both ways
+            assert [*ended.past] == ledger.pasts[ended.id]
 
     @invariant()
     def a_schedule_has_its_next_run(self) -> None:

@@ -18,7 +18,7 @@ from poussetaches.model.bounds import (
 )
 from poussetaches.model.events import Forgotten
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.size import TASK_SIZE
+from poussetaches.model.size import TASK_SIZE, size_of_attempt
 from poussetaches.model.task import Submission, Terms
 from tests.support.queues import FAILURE, NOW, POLICY, apply, leased, pushed, scheduled
 
@@ -59,7 +59,9 @@ def test_live_tasks_are_counted_and_those_that_ended_are_not() -> None:
 def test_memory_is_that_of_everything_that_is_kept() -> None:
     queue = TaskQueue()
     die(queue, "dead")
-    assert queue.size == TASK_SIZE + len(b"spec") + len(FAILURE.error)
+    (attempt,) = queue.dead["dead"].past
+    remembered = len(FAILURE.error) + size_of_attempt(attempt)
+    assert queue.size == TASK_SIZE + len(b"spec") + remembered
     assert fullness(queue, Bounds(max_memory=queue.size + 1)) is None
     sentence = fullness(queue, Bounds(max_memory=queue.size))
     assert sentence is not None

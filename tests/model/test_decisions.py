@@ -408,7 +408,7 @@ def test_a_lost_attempt_counts_and_the_next_need_not_wait(queue: TaskQueue) -> N
     pushed(queue, "a")
     task = leased(queue)
     events = endings.lose(queue, task, "gone", NOW + 1, 0.5, POLICY)
-    assert events == [Failed("a", NOW + 1, 1, NO_ANSWER, b"gone", NOW + 1)]
+    assert events == [Failed("a", NOW + 1, 1, NO_ANSWER, b"gone", NOW + 1, "lost")]
     apply(queue, events)
     assert decisions.lease(queue, NOW + 1, FREE) == Leased("a", NOW + 1, 2)
 
@@ -423,7 +423,7 @@ def test_a_task_that_keeps_killing_its_workers_waits_and_dies(queue: TaskQueue) 
     assert waits == [0.0, 100.0]
     leased(queue, task.eta)
     assert endings.lose(queue, task, "gone", NOW, 0.5, POLICY) == [
-        Died("a", NOW, 3, NO_ANSWER, b"gone")
+        Died("a", NOW, 3, NO_ANSWER, b"gone", "lost")
     ]
 
 

@@ -53,7 +53,17 @@ def test_a_pushed_task_is_as_it_was_submitted() -> None:
     submission = Submission("a", b"spec", 5.0, "", Terms(7))
     apply(queue, decisions.push(queue, submission, NOW, POLICY))
     assert queue.tasks == {
-        "a": Task("a", b"spec", "", 0.0, NOW + 5.0, 1, State.WAITING, terms=Terms(7))
+        "a": Task(
+            "a",
+            b"spec",
+            "",
+            0.0,
+            NOW + 5.0,
+            1,
+            State.WAITING,
+            terms=Terms(7),
+            pushed_at=NOW,
+        )
     }
     assert queue.counts == Counts(accepted=1)
 
@@ -64,7 +74,7 @@ def test_a_run_is_as_its_schedule_says() -> None:
     apply(queue, decisions.push(queue, submission, NOW, POLICY))
     slot = NOW + 3600
     assert queue.tasks["s"] == Task(
-        "s", b"spec", "@hourly", slot, slot, 1, terms=Terms(7)
+        "s", b"spec", "@hourly", slot, slot, 1, terms=Terms(7), pushed_at=NOW
     )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from poussetaches.errors import StoreDamaged, StoreError
 from poussetaches.model import events
+from poussetaches.model.attempt import Attempt
 from poussetaches.model.backoff import Growth
 from poussetaches.model.events import Cancelled, Event, Paused, Pushed
 from poussetaches.model.task import (
@@ -44,10 +45,14 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(events.Rescheduled, TEXTS, MOMENTS, TEXTS, BYTES, TERMS),
     st.builds(events.SchedulePaused, TEXTS, MOMENTS),
     st.builds(events.ScheduleResumed, TEXTS, MOMENTS),
-    st.builds(events.Leased, TEXTS, MOMENTS, NUMBERS),
-    st.builds(events.Succeeded, TEXTS, MOMENTS, NUMBERS, NUMBERS),
-    st.builds(events.Failed, TEXTS, MOMENTS, NUMBERS, NUMBERS, BYTES, MOMENTS),
-    st.builds(events.Died, TEXTS, MOMENTS, NUMBERS, NUMBERS, BYTES),
+    st.builds(events.Leased, TEXTS, MOMENTS, NUMBERS, NUMBERS),
+    st.builds(
+        events.Succeeded, TEXTS, MOMENTS, NUMBERS, NUMBERS, TEXTS, st.none() | BYTES
+    ),
+    st.builds(
+        events.Failed, TEXTS, MOMENTS, NUMBERS, NUMBERS, BYTES, MOMENTS, TEXTS, TEXTS
+    ),
+    st.builds(events.Died, TEXTS, MOMENTS, NUMBERS, NUMBERS, BYTES, TEXTS, TEXTS),
     st.builds(events.Cancelled, TEXTS, MOMENTS),
     st.builds(events.Moved, TEXTS, MOMENTS, MOMENTS),
     st.builds(events.Paused, MOMENTS),
@@ -69,6 +74,20 @@ TASKS = st.builds(
     error=st.none() | BYTES,
     terms=TERMS,
     begun_at=MOMENTS,
+    pushed_at=MOMENTS,
+)
+ATTEMPTS = st.builds(
+    Attempt,
+    NUMBERS,
+    MOMENTS,
+    MOMENTS,
+    MOMENTS,
+    NUMBERS,
+    NUMBERS,
+    TEXTS,
+    TEXTS,
+    BYTES,
+    TEXTS,
 )
 LAST_RUNS = st.builds(LastRun, MOMENTS, MOMENTS, TEXTS, NUMBERS, NUMBERS)
 
@@ -147,10 +166,32 @@ def test_what_cannot_be_packed_spoils_nothing_after_it(event: Event) -> None:
 
 @given(TASKS)
 def test_any_task_comes_back(task: Task) -> None:
+    assert same(again(task), task)
+
+
+@given(TASKS, NUMBERS, st.lists(ATTEMPTS, min_size=1, max_size=3), NUMBERS)
+def test_any_attempts_come_back(
+    task: Task, worker: int, past: list[Attempt], dropped: int
+) -> None:
+    task.worker, task.past, task.dropped = worker, tuple(past), dropped
+    assert same(again(task), task)
+
+
+def test_an_attempt_under_way_comes_back() -> None:
+    task = Task("t", b"", "", 0.0, 1.0, 1, State.LEASED, leased_at=2.0, worker=3)
+    assert again(task) == task
+
+
+def test_a_task_without_attempts_takes_no_room_for_them() -> None:
+    assert len(format.task_row(Task("t", b"", "", 0.0, 1.0, 1))) == 14
+
+
+def again(task: Task) -> Task:
+    """As it comes out of a dump."""
     packed = format.pack_dump("tasks", [format.task_row(task)])
     kind, [row] = msgpack.unpackb(packed)
     assert kind == "tasks"
-    assert same(format.row_task(row), task)
+    return format.row_task(row)
 
 
 @given(

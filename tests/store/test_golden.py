@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from poussetaches.model.attempt import Attempt
 from poussetaches.model.backoff import Growth
 from poussetaches.model.counts import Counts
 from poussetaches.model.events import Leased
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.size import size_of
 from poussetaches.model.task import Schedule, State, Task, Terms
 from poussetaches.store import format
 from poussetaches.store.dump import read_dump
@@ -127,6 +129,28 @@ def test_the_dump_of_version_1(store: Path) -> None:
 def test_the_store_of_version_1(store: Path) -> None:
     queue, found = recovered(store)
     assert (found.records, found.torn, found.journal.generation) == (14, 0, 7)
+    retrying, ended = queue.dead["retrying"], queue.succeeded["leased"]
+    assert retrying.past == (
+        Attempt(
+            2,
+            BEGIN + 6.5,
+            BEGIN + 12.0,
+            BEGIN + 13.0,
+            0,
+            500,
+            "failed",
+            "",
+            b"broken",
+            "",
+        ),
+    )
+    # Nobody knows when the first one began: it was under way when the dump was written.
+    assert [(one.began_at, one.outcome) for one in ended.past] == [
+        (0.0, "failed"),
+        (BEGIN + 14.0, "succeeded"),
+    ]
+    assert queue.tasks["pushed"].pushed_at == BEGIN + 11.0
+    forget_attempts(queue)
     moved = Task("moved", b"", "", 0.0, BEGIN + 50.0, 11)
     pushed = Task(
         "pushed",
@@ -194,7 +218,38 @@ def test_a_store_of_version_1_goes_on(store: Path) -> None:
 
 def test_what_was_added_to_version_1(tmp_path: Path) -> None:
     """Queues, policies and what came with them."""
-    name = "store-1-policies"
+    expected, queue = both("store-1-policies", tmp_path)
+    for one in (expected, queue):
+        forget_attempts(one)
+    assert ranked(queue) == ranked(expected)
+    assert queue.tasks.keys() == {"behind", "s"}
+    assert list(queue.expired) == ["expired", "head"]
+    assert queue.turns.queues.keys() == {"default", "mail"}
+    assert queue.turns.queues["mail"].settings.backoff == Growth(1.0, None, 2)
+    schedule = queue.schedules["s"]
+    assert (schedule.text, schedule.paused) == ("@hourly", False)
+    assert schedule.last is not None
+    assert schedule.last.outcome == "succeeded"
+
+
+def test_attempts_were_added_to_version_1(tmp_path: Path) -> None:
+    expected, queue = both("store-1-attempts", tmp_path)
+    assert ranked(queue) == ranked(expected)
+    (dead,) = queue.dead.values()
+    assert [one.outcome for one in dead.past] == [
+        "failed",
+        "lost",
+        "deferred",
+        "failed",
+    ]
+    assert [one.kind for one in dead.past] == ["status", "lost", "snooze", "dead"]
+    (kept,) = queue.succeeded.values()
+    assert kept.past[0].excerpt == b"the result \xff"
+    assert queue.tasks["late"].worker == 4
+
+
+def both(name: str, tmp_path: Path) -> tuple[TaskQueue, TaskQueue]:
+    """What happened to the queue of a golden store, and what is read of it."""
     before, ticks = make.STORES[name]
     expected = TaskQueue()
     for event in before:
@@ -205,15 +260,16 @@ def test_what_was_added_to_version_1(tmp_path: Path) -> None:
                 expected.apply(event)
     store = Path(shutil.copytree(GOLDEN / name, tmp_path / "store"))
     queue, _ = recovered(store)
-    assert ranked(queue) == ranked(expected)
-    assert queue.tasks.keys() == {"behind", "s"}
-    assert list(queue.expired) == ["expired", "head"]
-    assert queue.turns.queues.keys() == {"default", "mail"}
-    assert queue.turns.queues["mail"].settings.backoff == Growth(1.0, None, 2)
-    schedule = queue.schedules["s"]
-    assert (schedule.text, schedule.paused) == ("@hourly", False)
-    assert schedule.last is not None
-    assert schedule.last.outcome == "succeeded"
+    return expected, queue
+
+
+def forget_attempts(queue: TaskQueue) -> None:
+    """What a dump of that time knows nothing of."""
+    for task in (*queue.tasks.values(), *queue.remembered):
+        queue.size -= size_of(task)
+        task.pushed_at = task.leased_at = 0.0
+        task.past = ()
+        queue.size += size_of(task)
 
 
 def test_every_kind_of_event_is_in_a_golden_store() -> None:

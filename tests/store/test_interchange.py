@@ -15,6 +15,7 @@ from poussetaches import archive
 from poussetaches.archive import fields
 from poussetaches.channel.messages import seal
 from poussetaches.errors import InvalidInput
+from poussetaches.model.attempt import Attempt
 from poussetaches.model.backoff import Growth
 from poussetaches.model.counts import Counts
 from poussetaches.model.decisions import push
@@ -160,6 +161,11 @@ def test_everything_of_a_task_is_in_its_line(queue: TaskQueue) -> None:
         "queue": "default",
         "special": None,
         "begun_at": 0.0,
+        "pushed_at": NOW,
+        "leased_at": 0.0,
+        "worker": 0,
+        "past": [],
+        "dropped": 0,
     }
 
 
@@ -234,6 +240,32 @@ REPORT = Report(
         Task("t", seal(Spec("http://h/", None, (200, "4xx"))), "", 0.0, NOW, 1),
         Task("t", seal(Spec("http://h/", how=How(report=REPORT))), "", 0.0, NOW, 1),
         Task("t", BARE, "", 0.0, NOW, 1, attempts=2, begun_at=NOW - 1 / 3),
+        Task(
+            "t",
+            seal(Spec("http://h/", how=How(keep_result=True))),
+            "",
+            0.0,
+            NOW,
+            1,
+            pushed_at=NOW - 9.5,
+            leased_at=NOW - 1 / 3,
+            worker=2,
+            past=(
+                Attempt(
+                    7,
+                    NOW,
+                    0.0,
+                    NOW + 1 / 3,
+                    2,
+                    -1,
+                    "deferred",
+                    "connect",
+                    b"\xff",
+                    "ab",
+                ),
+            ),
+            dropped=3,
+        ),
         Task(
             "t",
             BARE,

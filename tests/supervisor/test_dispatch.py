@@ -275,7 +275,7 @@ def test_a_full_disk_rests_deliveries_without_spinning(
     dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
     push(keeper, 1)
 
-    def full(free: int) -> None:
+    def full(free: int, worker: int) -> None:
         raise StoreFull("no room")
 
     with monkeypatch.context() as patch:

@@ -324,18 +324,26 @@ NONSENSE_OF_A_WORKER: list[Message] = [
     Ready(4),
     *[Ended(1, True, status, b"", 0.1) for status in (-2, 1000, 2**63, -(2**63))],
     *[Ended(1, True, 200, b"", duration) for duration in (math.inf, -0.1, -math.inf)],
-    Ended(1, False, 500, bytes(1513), 0.1),
-    *[Ended(1, False, 503, b"", 0.1, False, wait) for wait in (-1.0, 1e12, math.inf)],
+    Ended(1, False, 500, bytes(1513), 0.1, kind="status"),
     *[
-        Ended(1, False, 503, b"", snooze=wait)
+        Ended(1, False, 503, b"", 0.1, False, wait, kind="status")
+        for wait in (-1.0, 1e12, math.inf)
+    ],
+    *[
+        Ended(1, False, 503, b"", snooze=wait, kind="snooze")
         for wait in (-1.0, 0.0, 0.9, 2592000.1, math.inf, math.nan)
     ],
     Ended(1, True, 200, b"", snooze=5.0),
-    Ended(1, False, 200, b"", final=True, snooze=5.0),
-    Ended(1, False, 503, b"", unreached=True),
+    Ended(1, False, 200, b"", final=True, snooze=5.0, kind="snooze"),
+    Ended(1, False, 503, b"", unreached=True, kind="connect"),
     Ended(1, True, 200, b"", unreached=True),
-    Ended(1, False, 503, b"", unread=True),
-    Ended(1, False, 500, b"", follow_ups=[follow_up()]),
+    Ended(1, False, 503, b"", unread=True, kind="unread"),
+    Ended(1, False, 500, b"", follow_ups=[follow_up()], kind="status"),
+    *[Ended(1, False, 500, b"", kind=kind) for kind in ("", "lost", "nonsense")],
+    Ended(1, True, 200, b"", kind="status"),
+    Ended(1, True, 200, b"", request="a" * 65),
+    Ended(1, True, 200, b"", result=bytes(1513)),
+    Ended(1, False, 500, b"", kind="status", result=b""),
     Ended(1, True, 200, b"", follow_ups=[follow_up() for _ in range(1001)]),
     Ended(1, True, 200, b"", follow_ups=[follow_up("short")]),
     Ended(1, True, 200, b"", follow_ups=[follow_up(), follow_up()]),
@@ -471,7 +479,8 @@ SOUND: list[Message] = [
     Call(2, "origins_lift", {"origin": None}),
     Heartbeat(1, 0.5, {"connections": 1}),
     Ended(1, True, 200, b"", 0.1),
-    Ended(2, False, 500, b"no", 0.1),
+    Ended(2, False, 500, b"no", 0.1, kind="status", request="ab"),
+    Ended(3, True, 200, b"", 0.1, request="ab", result=b"kept"),
     CannotStart("x"),
     Ready(4),
     Ready(0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 import pytest
 
 from poussetaches.channel.messages import Ended, Lease, seal, unseal
+from poussetaches.model.allowlist import AllowList
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import NO_ANSWER, Expected, How, Spec
 from poussetaches.worker.connections import Connection
 from poussetaches.worker.delivery import LONGEST_SHOWN, Delivery
 from poussetaches.worker.dialer import Address
 from poussetaches.worker.follow_ups import FollowUps
+from poussetaches.worker.guard import Guard
 from poussetaches.worker.request import RequestMaker
 from poussetaches.worker.transport import Transport
 from tests.support.target import Peer, Script, ScriptedTarget, answering
@@ -67,6 +70,8 @@ def answered(
     with ScriptedTarget(script) as target:
         ended = attempt(transport, target.url(), **kw)
     ended.duration = 0.0
+    assert re.fullmatch("[0-9a-f]{12}", ended.request)
+    ended.request = ""
     return ended
 
 
@@ -96,6 +101,7 @@ def test_the_lease_says_how_long_it_may_take(transport: Transport) -> None:
     with ScriptedTarget(Peer.wait_over) as target:
         ended = attempt(transport, target.url(), timeout=0.05)
     assert (ended.status, ended.unreached) == (NO_ANSWER, False)
+    assert ended.kind == "timeout"
     assert ended.error.endswith(b"within 0.05 s")
 
 
@@ -105,7 +111,7 @@ def test_the_lease_says_how_long_it_may_take(transport: Transport) -> None:
 @pytest.mark.parametrize("status", [200, 503])
 def test_dead_is_the_end_whatever_the_status(transport: Transport, status: int) -> None:
     ended = answered(transport, status, b"gone", {"poussetaches-outcome": "dead"})
-    assert ended == Ended(7, False, status, b"gone", final=True)
+    assert ended == Ended(7, False, status, b"gone", final=True, kind="dead")
 
 
 def test_dead_without_a_word_gets_one(transport: Transport) -> None:
@@ -117,7 +123,7 @@ def test_dead_without_a_word_gets_one(transport: Transport) -> None:
 def test_a_snooze_is_no_success_and_no_end(transport: Transport, status: int) -> None:
     asked = {"Poussetaches-Outcome": "snooze; after=1.5", "Retry-After": "60"}
     ended = answered(transport, status, b"later", asked)
-    assert ended == Ended(7, False, status, b"later", snooze=1.5)
+    assert ended == Ended(7, False, status, b"later", snooze=1.5, kind="snooze")
 
 
 @pytest.mark.parametrize(("status", "ok"), [(200, True), (500, False)])
@@ -126,9 +132,113 @@ def test_an_outcome_that_there_is_not_is_logged_and_ignored(
 ) -> None:
     value = "succeeded " + "x" * 500
     ended = answered(transport, status, b"", {"Poussetaches-Outcome": value})
-    assert ended == Ended(7, ok, status, b"")
+    assert ended == Ended(7, ok, status, b"", kind="" if ok else "status")
     [record] = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert record.fields == {"task": "a" * 32, "outcome": value[:LONGEST_SHOWN]}  # type: ignore[attr-defined]
+
+
+# --- results ------------------------------------------------------------------------
+
+
+def test_the_result_of_a_task_that_wants_it_is_kept_to_a_limit(
+    transport: Transport,
+) -> None:
+    keep = How(keep_result=True)
+    assert answered(transport, 200, b"42", how=keep).result == b"42"
+    assert answered(transport, 200, b"", how=keep).result == b""
+    long = answered(transport, 200, bytes(MAX_RESPONSE + 1), how=keep)
+    assert (long.ok, long.result) == (True, bytes(MAX_RESPONSE))
+    assert answered(transport, 500, b"no", how=keep).result is None
+    assert answered(transport, 200, b"42").result is None
+
+
+def test_tasks_in_a_result_are_followed_and_kept(transport: Transport) -> None:
+    body = json.dumps([PUSH] * 100).encode()
+    how = How(keep_result=True)
+    ended = answered(transport, 200, body, {"Content-Type": TASKS}, how=how)
+    assert (ended.result, len(ended.follow_ups)) == (body[:MAX_RESPONSE], 100)
+
+
+# --- the kinds of failure -----------------------------------------------------------
+
+
+def close_without_an_answer(peer: Peer) -> None:
+    peer.read_request()
+
+
+def reset(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+    peer.reset()
+
+
+def unread(peer: Peer) -> None:
+    peer.sock.recv(1, socket.MSG_PEEK)
+
+
+def silent(peer: Peer) -> None:
+    peer.read_request()
+    peer.wait_over()
+
+
+def gibberish(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (answering(503), "status"),
+        (answering(302, b"", [("Location", "/elsewhere")]), "status"),
+        (reset, "reset"),
+        (close_without_an_answer, "reset"),
+        (unread, "unread"),
+        (silent, "timeout"),
+        (gibberish, "response"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_what_a_target_did_is_named(
+    transport: Transport, script: Script, kind: str
+) -> None:
+    with ScriptedTarget(script) as target:
+        patience = 0.3 if kind == "timeout" else 20.0
+        ended = attempt(transport, target.url(), timeout=patience)
+    assert (ended.ok, ended.kind) == (False, kind)
+
+
+def test_a_certificate_that_nobody_trusts_is_named(transport: Transport) -> None:
+    with ScriptedTarget(answering(200), tls=True) as target:
+        ended = attempt(transport, target.url())
+    assert (ended.kind, ended.status) == ("tls", NO_ANSWER)
+    assert b"certificate" in ended.error
+
+
+def mail_server(peer: Peer) -> None:
+    peer.send(b"220 mail.example ESMTP\r\n")
+    peer.wait_closed()
+
+
+def test_a_target_that_speaks_no_tls_is_named(transport: Transport) -> None:
+    with ScriptedTarget(mail_server) as target:
+        url = target.url().replace("http:", "https:")
+        ended = attempt(transport, url, timeout=5.0)
+    assert ended.kind == "tls"
+
+
+@pytest.mark.parametrize("url", ["gopher://old/", "http://h:1/\n", "http://[::1/"])
+def test_a_url_that_cannot_be_used_is_refused(transport: Transport, url: str) -> None:
+    ended = attempt(transport, url)
+    assert (ended.kind, ended.final) == ("refused", True)
+
+
+def test_a_target_that_is_not_allowed_is_refused() -> None:
+    guard = Guard(AllowList.parse("10.0.0.0/8"), ("127.0.0.1", 7991))
+    transport = Transport(max_response=100, resolve=guard)
+    ended = attempt(transport, f"http://127.0.0.1:{refused_port()}/")
+    transport.close()
+    assert (ended.kind, ended.final, ended.unreached) == ("refused", True, False)
 
 
 # --- follow-ups ---------------------------------------------------------------------
@@ -175,6 +285,7 @@ def test_tasks_that_cannot_be_read_are_no_success(transport: Transport) -> None:
     ended = answered(transport, 200, body, {"Content-Type": TASKS})
     assert (ended.ok, ended.status, ended.final) == (False, 200, False)
     assert not ended.follow_ups
+    assert ended.kind == "follow_ups"
     assert ended.error.startswith(
         b"the answer's tasks: Element 1: The url has the scheme"
     )
@@ -241,6 +352,7 @@ def refused_port() -> int:
 def test_a_refused_connection_is_nobody_reached(transport: Transport) -> None:
     ended = attempt(transport, f"http://127.0.0.1:{refused_port()}/")
     assert (ended.ok, ended.status, ended.unreached) == (False, NO_ANSWER, True)
+    assert ended.kind == "connect"
 
 
 @pytest.mark.parametrize("timeout", [0.05, 20.0])
@@ -252,7 +364,7 @@ def test_a_connection_that_is_not_taken_is_nobody_reached(timeout: float) -> Non
         )
         ended = attempt(transport, "http://deaf.example/", timeout=timeout)
         transport.close()
-    assert ended.unreached
+    assert (ended.unreached, ended.kind) == (True, "connect")
     assert ended.error.startswith(b"no connection to 127.0.0.1:")
 
 
@@ -264,10 +376,7 @@ def test_a_name_that_is_not_found_says_nothing_about_the_target() -> None:
     ended = attempt(transport, "http://nowhere.example/")
     transport.close()
     assert (ended.status, ended.unreached) == (NO_ANSWER, False)
-
-
-def close_without_an_answer(peer: Peer) -> None:
-    peer.read_request()
+    assert ended.kind == "dns"
 
 
 @pytest.mark.parametrize("script", [close_without_an_answer, answering(503)])

@@ -161,7 +161,7 @@ def test_a_target_that_is_refused_is_a_failure_for_good() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["dns", "connect", "unread", "tls", "timeout", "reset", "protocol"]
+    "kind", ["dns", "connect", "unread", "tls", "timeout", "reset", "response"]
 )
 def test_what_may_pass_is_not_for_good(kind: str) -> None:
     ended, _ = attempt(TransportError(kind, "this time"))

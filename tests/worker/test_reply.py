@@ -106,7 +106,7 @@ def test_an_endless_head_is_refused_and_not_kept(
         error = failure(transport, target)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert error.kind == "protocol"
+    assert error.kind == "response"
     assert reason in error.message
     assert peak < 2_000_000
     assert target.peers[0].sent < 50_000_000
@@ -156,7 +156,7 @@ def test_what_is_no_http_is_a_protocol_error(
     before = open_files()
     with ScriptedTarget(sending(answer)) as target:
         error = failure(transport, target)
-    assert error.kind == "protocol"
+    assert error.kind == "response"
     assert f"127.0.0.1:{target.port} did not answer in proper HTTP" in error.message
     wait_for_files(before)
 
