@@ -17,22 +17,27 @@ from pathlib import Path
 from typing import Any
 
 from poussetaches import config_file, queue_section
+from poussetaches.bind import Address, SocketPath
 from poussetaches.errors import ConfigError
 from poussetaches.model.allowlist import AllowList
 from poussetaches.model.caps import Caps
 from poussetaches.model.named_queue import SHARES
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.setting import (
-    ADDRESS,
+    BIND,
     CAPS,
     DIRECTORY,
+    GROUP,
     HEADER,
+    HOSTS,
+    KEYS,
+    MODE,
+    PATH_PREFIX,
     PREFIX,
     SECRETS,
     SWITCH,
     TARGETS,
     TIMEZONE,
-    Address,
     Setting,
     choice,
     duration,
@@ -46,17 +51,34 @@ from poussetaches.setting import (
 PATH_VARIABLE = f"{PREFIX}CONFIG"
 #: The same of mentat/taskqueue, where neither does.
 TASKQUEUE_VARIABLE = "TASKQUEUE_CONFIG_FILE"
-#: Variables with our prefix that are not settings of the service: the file, and the
-#: address the client library and the command line talk to.
-OTHER_VARIABLES = frozenset({PATH_VARIABLE, f"{PREFIX}URL"})
+#: Variables with our prefix that are not settings of the service: the file, and which
+#: service the client library and the command line talk to, and with which key.
+OTHER_VARIABLES = frozenset({PATH_VARIABLE, f"{PREFIX}URL", f"{PREFIX}API_KEY"})
 
 
 @dataclass(frozen=True, repr=False)
 class Config:
     """Every setting of the service. Durations are seconds, sizes are bytes."""
 
-    bind: Address = setting(
-        "127.0.0.1:7991", ADDRESS, "Where the HTTP interface listens; port 0: any free."
+    bind: Address | SocketPath = setting(
+        "127.0.0.1:7991", BIND, "Where the HTTP interface listens; port 0: any free."
+    )
+    socket_mode: int = setting("0660", MODE, "Permissions of a Unix socket.")
+    socket_group: str = setting(
+        "", GROUP, "Group of a Unix socket; empty: that of the service."
+    )
+    url_prefix: str = setting("", PATH_PREFIX, "What all paths begin with.")
+    api_keys: tuple[str, ...] = setting(
+        "", KEYS, "Keys that may do everything; empty: nobody needs one.", secret=True
+    )
+    read_keys: tuple[str, ...] = setting(
+        "", KEYS, "Keys that may read and change nothing.", secret=True
+    )
+    insecure: bool = setting(
+        "no", SWITCH, "Listen beyond this machine without a key all the same."
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        "", HOSTS, "Names of the service that browsers may use without a key."
     )
     data_dir: Path = setting(
         "./poussetaches_data", DIRECTORY, "Directory of the journal and the dumps."
@@ -207,13 +229,31 @@ class Config:
             for name, text in flags.items()
             if text is not None
         ]
-        return cls._of(
+        config = cls._of(
             given,
             queues=file.queues,
             queue_sources=file.queue_sources,
             warnings=tuple(warnings),
             meanings=file.meanings,
         )
+        config.check_access()
+        return config
+
+    def check_access(self) -> None:
+        """Raises ConfigError if who may do what over HTTP cannot be meant."""
+        if set(self.api_keys) & set(self.read_keys):
+            raise ConfigError("read_keys: one is in api_keys, too", field="read_keys")
+        if self.read_keys and not self.api_keys:
+            raise ConfigError(
+                "read_keys: without api_keys nobody could change anything",
+                field="read_keys",
+            )
+        if not (self.bind.is_local or self.api_keys or self.insecure):
+            raise ConfigError(
+                f"bind: {self.bind} can be reached from other machines, and no api_keys"
+                " say who may; set some, or insecure = yes (--insecure) if everybody",
+                field="bind",
+            )
 
     @classmethod
     def _of(cls, given: Iterable[tuple[str, str, str]], **others: Any) -> Config:

@@ -51,6 +51,18 @@ class Conflict(PousseTachesError):
     code = "conflict"
 
 
+class Unauthorized(PousseTachesError):
+    """The caller has to say who it is, with a key that is known."""
+
+    code = "unauthorized"
+
+
+class Forbidden(PousseTachesError):
+    """The caller, known or not, may not do this."""
+
+    code = "forbidden"
+
+
 class MethodNotAllowed(PousseTachesError):
     """The path exists, the method does not fit it."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import configparser
 import dataclasses
-import ipaddress
 import json
 import re
 import zoneinfo
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from poussetaches import api_keys, bind
 from poussetaches.errors import ConfigError
 from poussetaches.model.allowlist import AllowList
 from poussetaches.model.caps import Caps
@@ -89,19 +89,6 @@ def setting(default: str, kind: Kind, help: str, *, secret: bool = False) -> Any
     """A dataclass field that carries the rest of its Setting as metadata."""
     row = {"default": default, "kind": kind, "help": help, "secret": secret}
     return dataclasses.field(default=kind.parse(default), metadata=row)
-
-
-class Address(NamedTuple):
-    """Where a socket listens."""
-
-    #: Name, IPv4 address, or IPv6 address without brackets.
-    host: str
-    #: 0 to 65535; 0 asks the system for any free port.
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 def whole(least: int, most: int) -> Kind:
@@ -199,18 +186,6 @@ def _parse_switch(text: str) -> bool:
     return states[text.lower()]
 
 
-def _parse_address(text: str) -> Address:
-    found = re.fullmatch(r"(?:\[([^\]]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", text)
-    if not found or int(found[3]) > 65535:
-        raise ValueError("is not host:port, such as 127.0.0.1:7991 or [::1]:7991")
-    if found[1]:
-        try:
-            ipaddress.IPv6Address(found[1])
-        except ValueError as error:
-            raise ValueError("has no IPv6 address between its brackets") from error
-    return Address(found[1] or found[2], int(found[3]))
-
-
 def _parse_directory(text: str) -> Path:
     if not text:
         raise ValueError("is not the name of a directory")
@@ -269,7 +244,18 @@ def _parse_timezone(text: str) -> str:
 
 
 SWITCH = Kind(_parse_switch, lambda value: "yes" if value else "no", "yes|no")
-ADDRESS = Kind(_parse_address, str, "HOST:PORT")
+#: Where a socket listens.
+BIND = Kind(bind.parse_bind, str, "HOST:PORT|unix:PATH")
+#: Permissions of a file.
+MODE = Kind(bind.parse_mode, bind.show_mode, "MODE")
+#: A group of users.
+GROUP = Kind(bind.parse_group, str, "GROUP")
+#: A path that others begin with.
+PATH_PREFIX = Kind(bind.parse_prefix, str, "PATH")
+#: Host names.
+HOSTS = Kind(bind.parse_hosts, " ".join, "HOSTS")
+#: Who may do something over HTTP.
+KEYS = Kind(api_keys.parse_keys, api_keys.show_keys, "KEYS")
 DIRECTORY = Kind(_parse_directory, str, "DIRECTORY")
 #: Text that can stand in an HTTP header.
 HEADER = Kind(_parse_header, str, "TEXT")

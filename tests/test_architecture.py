@@ -25,13 +25,15 @@ MAY_IMPORT = {
     "usage": "",
     "lifeline": "",
     "allocator": "",
+    "bind": "",
+    "api_keys": "",
     # A list of targets is read by what it is later applied with.
-    "setting": "model errors",
+    "setting": "bind api_keys model errors",
     "queue_section": "setting model errors",
     # Files of others, and ours.
     "taskqueue_ini": "queue_section model errors",
     "config_file": "taskqueue_ini queue_section model errors",
-    "config": "config_file queue_section setting model errors",
+    "config": "config_file queue_section setting bind model errors",
     # What a task is. The public names of its fields are the business of schema alone.
     "model": "errors",
     # A callback is told about another task, whose spec comes to it sealed.
@@ -49,10 +51,11 @@ MAY_IMPORT = {
     "channel.server": "channel.messages channel.frames model errors log",
     "channel.client": "channel.messages channel.frames model errors log usage",
     "supervisor": "store channel.server channel.messages channel.frames model config"
-    " setting log usage lifeline errors",
+    " bind log usage lifeline errors",
     # The children know the supervisor by the channel only, and each other not at all.
     "api": "child schema channel.client channel.messages model config log errors",
-    "worker": "child schema channel.client channel.messages model config log errors",
+    "worker": "child schema channel.client channel.messages model config bind log"
+    " errors",
     "child": "channel.client channel.messages config log lifeline title errors",
     # What applications import: no server code.
     "client": "schema model errors",

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poussetaches.bind import Address, SocketPath
 from poussetaches.config import OTHER_VARIABLES, SETTINGS, Config
 from poussetaches.config_file import SECTION
 from poussetaches.errors import ConfigError
 from poussetaches.model.allowlist import AllowList
-from poussetaches.setting import Address
 
 MANUAL = Path(__file__).parents[1] / "conf" / "poussetaches.ini"
 
@@ -89,7 +89,13 @@ def test_a_setting_has_one_name_in_three_places() -> None:
     [
         ("bind", "[::1]:7991", Address("::1", 7991)),
         ("bind", "localhost:0", Address("localhost", 0)),
-        ("bind", "0.0.0.0:65535", Address("0.0.0.0", 65535)),
+        ("bind", "127.0.0.2:65535", Address("127.0.0.2", 65535)),
+        ("bind", "unix:/run/p/api.sock", SocketPath("/run/p/api.sock")),
+        ("socket_mode", "600", 0o600),
+        ("socket_group", "www-data", "www-data"),
+        ("url_prefix", "/queue/", "/queue"),
+        ("url_prefix", "/", ""),
+        ("allowed_hosts", "Q.example, q", ("q.example", "q")),
         ("workers", " 7 ", 7),
         ("timeout", "90", 90.0),
         ("timeout", "1.5s", 1.5),
@@ -148,6 +154,17 @@ def test_accepted_in_each_of_the_three_places(
         ("bind", "::1:7991", "is not host:port, such as 127.0.0.1:7991 or [::1]:7991"),
         ("bind", "a:65536", "is not host:port, such as 127.0.0.1:7991 or [::1]:7991"),
         ("bind", "[a]:1", "has no IPv6 address between its brackets"),
+        ("bind", "unix:api.sock", "has no absolute path of a file, without a colon, "),
+        ("bind", "unix:/a:b", "has no absolute path of a file, without a colon, after"),
+        ("bind", "unix:/a/", "has no absolute path of a file, without a colon, after"),
+        ("bind", "unix:/" + "a" * 107, "has a path of more than 107 bytes"),
+        ("socket_mode", "rw-rw----", "is not three octal digits, such as 0660 or 600"),
+        ("socket_mode", "0888", "is not three octal digits, such as 0660 or 600"),
+        ("socket_group", "a b", "is not the name or the number of a group"),
+        ("url_prefix", "queue", "is not a path of letters and digits, such as /queue"),
+        ("url_prefix", "/a?b", "is not a path of letters and digits, such as /queue"),
+        ("url_prefix", "/a/../b", "has . or .. in it, which clients take out of a pat"),
+        ("allowed_hosts", "a:80", 'has "a:80", which is no host name without a port'),
         ("data_dir", "", "is not the name of a directory"),
         ("data_dir", "a\nb", "holds a line break or something else that is no text"),
         ("data_dir", "a\udce9", "holds a line break or something else that is no text"),

@@ -40,7 +40,10 @@ class Connection:
         self._sock = sock
         self._peer = peer
         self._reader = RequestReader(
-            base_environ(server.address, peer), server.limits, server.budget
+            base_environ(server.address, peer),
+            server.limits,
+            server.budget,
+            server.admit,
         )
         #: Bytes of the server's budget.
         self._held = 0

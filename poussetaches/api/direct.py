@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from poussetaches.errors import (
     Conflict,
+    Forbidden,
     InvalidInput,
     MethodNotAllowed,
     NotFound,
     PousseTachesError,
     TooLarge,
     TooSlow,
+    Unauthorized,
     Unavailable,
 )
 from poussetaches.schema import encode
@@ -38,6 +40,8 @@ STATUSES: tuple[tuple[type[PousseTachesError], int], ...] = (
     (TooLarge, 413),
     (TooSlow, 408),
     (InvalidInput, 400),
+    (Unauthorized, 401),
+    (Forbidden, 403),
     (NotFound, 404),
     (Conflict, 409),
     (MethodNotAllowed, 405),

@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from poussetaches.errors import (
+    Forbidden,
     InvalidInput,
+    NotFound,
     PousseTachesError,
     TooLarge,
     TooSlow,
+    Unauthorized,
     Unavailable,
+)
+
+#: The ways to say who one is. Browsers take the first that they know, and ask people.
+CHALLENGES = (
+    ("WWW-Authenticate", 'Basic realm="poussetaches", charset="UTF-8"'),
+    ("WWW-Authenticate", 'Bearer realm="poussetaches"'),
 )
 
 
 class Refused(Exception):
     """A request that is answered with an error of ours; its connection ends with it."""
 
-    def __init__(self, status: str, error: PousseTachesError) -> None:
+    def __init__(
+        self,
+        status: str,
+        error: PousseTachesError,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(status, error)
         #: Code and reason, as in the first line of the answer.
         self.status = status
         #: What the body of the answer says.
         self.error = error
+        #: What its head says beyond what all do.
+        self.headers = headers
 
 
 def bad_request(message: str) -> Refused:
     return Refused("400 Bad Request", InvalidInput(message))
+
+
+def unauthorized(message: str) -> Refused:
+    return Refused("401 Unauthorized", Unauthorized(message), CHALLENGES)
+
+
+def forbidden(message: str) -> Refused:
+    return Refused("403 Forbidden", Forbidden(message))
+
+
+def not_found(message: str) -> Refused:
+    return Refused("404 Not Found", NotFound(message))
 
 
 def too_slow(part: str) -> Refused:

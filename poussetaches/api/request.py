@@ -9,6 +9,7 @@ careful server must not is refused when the headers are complete, before anythin
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
@@ -78,6 +79,14 @@ class Request(NamedTuple):
     size: int
 
 
+#: Sees the head of a request; raises Refused if its body is not even to be read.
+Admit = Callable[["WSGIEnvironment"], None]
+
+
+def admit_all(environ: WSGIEnvironment) -> None:
+    """Everybody is let in."""
+
+
 #: A parser that knows nobody.
 _ENDED = HttpRequestParser(object())
 
@@ -85,7 +94,13 @@ _ENDED = HttpRequestParser(object())
 class RequestReader:
     """Reads the requests of one connection; the ``on_`` methods are for httptools."""
 
-    def __init__(self, base: WSGIEnvironment, limits: Limits, budget: Budget) -> None:
+    def __init__(
+        self,
+        base: WSGIEnvironment,
+        limits: Limits,
+        budget: Budget,
+        admit: Admit = admit_all,
+    ) -> None:
         #: Where the bytes fed so far end.
         self.phase = Phase.IDLE
         #: Whether the client waits for "100 Continue" before it sends the body.
@@ -97,6 +112,7 @@ class RequestReader:
         self._base = base
         self._limits = limits
         self._budget = budget
+        self._admit = admit
         self._parser = HttpRequestParser(self)
         self._complete: list[Request] = []
         #: Bytes fed since the parser last had something to tell: what it may be
@@ -193,6 +209,7 @@ class RequestReader:
             parser.get_http_version(),
             self._headers,
         )
+        self._admit(environ)
         self._check_framing(environ)
         self._upgrade = "HTTP_UPGRADE" in environ and parser.should_upgrade()
         self._hoard = 0

@@ -23,7 +23,7 @@ from poussetaches.api.answer import Answer
 from poussetaches.api.budget import Budget
 from poussetaches.api.connection import Connection
 from poussetaches.api.refusal import Refused, too_many_connections
-from poussetaches.api.request import Limits
+from poussetaches.api.request import Admit, Limits, admit_all
 from poussetaches.errors import PousseTachesError, Unavailable
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ Render = Callable[[PousseTachesError], bytes]
 
 
 class Server:
-    """Serves ``app`` on a listening socket, which is the server's from now on."""
+    """Serves ``app`` on a listening socket, which is the server's from now on.
+
+    ``admit`` sees the head of each request, and raises Refused for those whose body is
+    not even to be read.
+    """
 
     def __init__(
         self,
@@ -52,8 +56,10 @@ class Server:
         limits: Limits,
         *,
         render: Render,
+        admit: Admit = admit_all,
     ) -> None:
         self.app = app
+        self.admit = admit
         self.limits = limits
         self.render = render
         self.address = listener.getsockname()
@@ -144,7 +150,7 @@ class Server:
     def refusal(self, refused: Refused, *, head_only: bool = False) -> bytes:
         """The whole answer that says no; the connection is of no use after it."""
         error = refused.error
-        headers = [("Content-Type", "application/json")]
+        headers = [("Content-Type", "application/json"), *refused.headers]
         if isinstance(error, Unavailable):
             headers.append(("Retry-After", str(error.retry_after)))
         answer = Answer(refused.status, headers, self.render(error))

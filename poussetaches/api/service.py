@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import gevent
 
+from poussetaches.api.access import Access
 from poussetaches.api.app import make_app
 from poussetaches.api.direct import error_json
 from poussetaches.api.gateway import Gateway
@@ -17,7 +18,7 @@ from poussetaches.api.health import Health
 from poussetaches.api.request import Limits
 from poussetaches.api.server import Server
 from poussetaches.channel.client import Channel
-from poussetaches.channel.messages import Message, Pulse, Queues, Stop
+from poussetaches.channel.messages import Configure, Message, Pulse, Queues, Stop
 from poussetaches.config import Config
 from poussetaches.errors import ChannelError
 from poussetaches.model.queue_settings import QueueSettings
@@ -52,11 +53,13 @@ def begin(
     rules = Rules(config.schedule_timezone)
     gateway = Gateway(channel, rules, max_payload=config.max_payload)
     health = Health(config.heartbeat_timeout, time.monotonic())
+    access = Access(config)
     server = Server(
         socket.socket(fileno=listener_fd),
         make_app(gateway, health),
         _limits(config),
         render=error_json,
+        admit=access.admit,
     )
     server.start()
 
@@ -70,6 +73,8 @@ def begin(
         elif isinstance(message, Queues):
             told = message.queues.items()
             gateway.queues = {name: QueueSettings.from_wire(one) for name, one in told}
+        elif isinstance(message, Configure):
+            access.configure(Config.from_wire(message.settings))
         elif isinstance(message, Stop):
             # The replies to what is under way come through the caller of this function.
             gevent.spawn(leave)

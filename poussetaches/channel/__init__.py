@@ -10,7 +10,7 @@ is frames; a frame carries every message that one side had to say at that moment
 The conversation::
 
     child                                    supervisor
-      │ ◄───────────────────────── Configure ────┤  once, first
+      │ ◄───────────────────────── Configure ────┤  first; api: again if keys change
       │ ◄──────────────────────────── Queues ────┤  then, and at every change of one
       ├──── Ready (slots) | CannotStart ───────► │  once
       ├──── Heartbeat ─────────────────────────► │  every few seconds, whatever happens

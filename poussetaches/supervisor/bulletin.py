@@ -1,12 +1,14 @@
-"""The bulletin: how children hear which queues there are, and when that changes."""
+"""The bulletin: how children hear of what changes: the queues, and who is let in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from poussetaches.channel.messages import Queues
+from poussetaches.channel.messages import Configure, Queues
+from poussetaches.config import Config
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.queue_keeper import QueueKeeper
+from poussetaches.supervisor.reload import TAKEN
 
 
 class Bulletin:
@@ -29,3 +31,12 @@ class Bulletin:
         message = Queues(self._queues.settings())
         for child in self._children:
             child.peer.send(message)
+
+    def configure(self, before: Config, after: Config) -> None:
+        """Tell every api who is let in, if that has changed."""
+        if all(getattr(after, name) == getattr(before, name) for name in TAKEN):
+            return
+        message = Configure(after.to_wire())
+        for child in self._children:
+            if child.role == "api":
+                child.peer.send(message)

@@ -303,7 +303,8 @@ class Supervisor:
                 self._dumper.reap(time.monotonic())
                 continue
             if number == signal.SIGHUP:
-                self._config = self._reload(self._config)
+                before, self._config = self._config, self._reload(self._config)
+                self._bulletin.configure(before, self._config)
                 continue
             name = signal.Signals(number).name
             if not self._dispatch.draining:

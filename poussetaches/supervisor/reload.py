@@ -13,6 +13,9 @@ from poussetaches.supervisor.queue_keeper import QueueKeeper
 
 log = logging.getLogger(__name__)
 
+#: What is taken, beside the queues; a change of any other setting needs a restart.
+TAKEN = ("api_keys", "read_keys", "allowed_hosts")
+
 
 class Reload:
     """``load``: reads file, environment and flags as at the start; ``given``: what that
@@ -30,6 +33,10 @@ class Reload:
         changes nothing."""
         try:
             new = self._load()
+            taken = {name: getattr(new, name) for name in TAKEN}
+            result = dataclasses.replace(config, queues=new.queues, **taken)
+            # With the address that is listened at, whatever the file says by now.
+            result.check_access()
             changed = self._queues.configure(new.queues)
         except PousseTachesError as error:
             log.error("the configuration was not taken: %s", error.message)
@@ -39,7 +46,7 @@ class Reload:
         others = [
             name
             for name in SETTINGS
-            if getattr(new, name) != getattr(self._given, name)
+            if name not in TAKEN and getattr(new, name) != getattr(self._given, name)
         ]
         if others:
             log.warning(
@@ -48,6 +55,10 @@ class Reload:
             )
         log.info(
             "configuration taken",
-            extra=fields(queues=len(new.queues), changed=changed),
+            extra=fields(
+                queues=len(new.queues),
+                changed=changed,
+                keys=len(result.api_keys) + len(result.read_keys),
+            ),
         )
-        return dataclasses.replace(config, queues=new.queues)
+        return result

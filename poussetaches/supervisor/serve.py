@@ -8,17 +8,18 @@ import gc
 import logging
 import os
 import resource
+import socket
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from poussetaches import usage
+from poussetaches.bind import Address, SocketPath
 from poussetaches.config import Config
 from poussetaches.errors import StoreError, StoreFull
 from poussetaches.log import fields
 from poussetaches.model.bounds import Bounds
 from poussetaches.model.queue import TaskQueue
-from poussetaches.setting import Address
 from poussetaches.store.disk import Store
 from poussetaches.store.recovery import Recovered
 from poussetaches.supervisor.children import Children
@@ -30,6 +31,7 @@ from poussetaches.supervisor.policy import policy_of
 from poussetaches.supervisor.queue_keeper import QueueKeeper
 from poussetaches.supervisor.reload import Reload
 from poussetaches.supervisor.signals import Signals
+from poussetaches.supervisor.socket_file import SocketFile
 
 log = logging.getLogger(__name__)
 
@@ -53,20 +55,22 @@ def serve(config: Config, load: Callable[[], Config]) -> None:
     _raise_file_limit()
     # A crash, and SIGABRT, with which systemd ends who has fallen silent, show stacks.
     faulthandler.enable()
-    with closing(Signals()) as signals:
+    with closing(Signals()) as signals, ExitStack() as undo:
         keeper = _recover(config)
         queues = QueueKeeper(keeper)
         reload = Reload(load, config, queues)
         _configure(queues, config)
-        host, port = config.bind
-        listener = listen(host, port, patience=PATIENCE)
+        listener, bind = _listen(config, undo)
         if config.start_paused:
             keeper.pause()
         keeper.commit()
-        address = Address(*listener.getsockname()[:2])
-        # With port 0, nobody else could tell the children.
-        config = dataclasses.replace(config, bind=address)
-        log.info(f"listening on http://{address}")
+        config = dataclasses.replace(config, bind=bind)
+        scheme = "http://" if isinstance(bind, Address) else ""
+        log.info(f"listening on {scheme}{bind}{config.url_prefix}")
+        if not (bind.is_local or config.api_keys):
+            log.warning(
+                "everybody who reaches this address may do everything: insecure"
+            )
         children = Children(
             listener,
             workers=config.workers,
@@ -74,6 +78,20 @@ def serve(config: Config, load: Callable[[], Config]) -> None:
         )
         Supervisor(config, keeper, children, signals, queues, reload).run()
     log.info("stopped", extra=fields(waiting=keeper.queue.waiting))
+
+
+def _listen(
+    config: Config, undo: ExitStack
+) -> tuple[socket.socket, Address | SocketPath]:
+    """The socket that listens, and where: with port 0, nobody else could tell."""
+    bind = config.bind
+    if isinstance(bind, SocketPath):
+        file = SocketFile(bind.path, config.socket_mode, config.socket_group)
+        listener = file.listen(patience=PATIENCE)
+        undo.callback(file.remove)
+        return listener, bind
+    listener = listen(*bind, patience=PATIENCE)
+    return listener, Address(*listener.getsockname()[:2])
 
 
 def _recover(config: Config) -> Keeper:

@@ -31,13 +31,18 @@ class TargetRefused(TransportError):
 
 class Guard:
     """``own``: where this service itself listens, which is never pushed to, as cloud
-    metadata never is."""
+    metadata never is; None if no target can be there."""
 
     def __init__(
-        self, allowed: AllowList, own: tuple[str, int], *, resolve: Resolve = resolve
+        self,
+        allowed: AllowList,
+        own: tuple[str, int] | None,
+        *,
+        resolve: Resolve = resolve,
     ) -> None:
         self._allowed = allowed
-        own_host, self._own_port = own
+        # No target has port 0.
+        own_host, self._own_port = own or ("127.0.0.1", 0)
         #: None: every address of this machine, as far as it can be found out.
         self._own = None if _is_any(own_host) else destination(own_host)
         self._resolve = resolve

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import gevent
 from gevent.queue import SimpleQueue
 
+from poussetaches.bind import Address
 from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import Ended, Lease, Message, Queues, Stop
 from poussetaches.config import Config
@@ -76,7 +77,10 @@ def _delivery(config: Config) -> Delivery:
     transport = Transport(
         max_response=config.max_response,
         max_tasks=min(config.max_body, LONGEST_FOLLOW_UPS),
-        resolve=Guard(config.allowed_targets, config.bind),
+        resolve=Guard(
+            config.allowed_targets,
+            config.bind if isinstance(config.bind, Address) else None,
+        ),
     )
     rules = Rules(config.schedule_timezone)
     secrets = config.signing_secrets
