@@ -7,6 +7,7 @@ in flight or is to be tried again; those behind it wait for its end.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from poussetaches.model.task import Task, Terms
 
@@ -45,3 +46,8 @@ class Groups:
         """Its first member; None if nothing is in it."""
         members = self._members.get(group)
         return next(iter(members.values())) if members else None
+
+    def members(self, group: str) -> Iterator[Task]:
+        """All of them, in order. Not to be used any more once somebody joined or
+        left."""
+        return iter(self._members.get(group, {}).values())

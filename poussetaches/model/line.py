@@ -124,6 +124,11 @@ class Line(Generic[T]):
         if index:
             yield from self._chunks[number][:index]
 
+    def count_before(self, where: Position) -> int:
+        """How many stand before ``where``."""
+        number, index = self._place(where, bisect_left)
+        return sum(map(len, self._chunks[:number])) + index
+
     def _place(self, where: Position, bisect: Callable[..., int]) -> tuple[int, int]:
         """The number of the chunk, and the index in it, to which ``where`` leads."""
         chunks = self._chunks

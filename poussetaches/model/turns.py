@@ -50,7 +50,7 @@ class Turns:
         self._rota: list[Queue] = []
         #: The turn that was had last.
         self._turn = 0.0
-        self._groups = Groups()
+        self.groups = Groups()
         #: Which of those that wait is not wanted any more next.
         self.expiries = Expiries()
         #: Those behind the head of their group. They stand in no lane.
@@ -103,7 +103,7 @@ class Turns:
         if task.terms.special is not None:
             self.expiries.add(task)
             group = group_of(task.terms)
-            if group and not self._groups.join(group, task):
+            if group and not self.groups.join(group, task):
                 self._behind.add(task)
                 return
         self._enter(task)
@@ -151,7 +151,7 @@ class Turns:
         queue = self._queue_of(task)
         queue.waiting -= 1
         group = group_of(task.terms)
-        if group and self._groups.head(group) is not task:
+        if group and self.groups.head(group) is not task:
             self._behind.remove(task)
             return
         origin = self.origins[task.terms.origin]
@@ -195,7 +195,7 @@ class Turns:
 
     def _leave_group(self, task: Task) -> None:
         group = group_of(task.terms)
-        heir = self._groups.leave(group, task) if group else None
+        heir = self.groups.leave(group, task) if group else None
         if heir is not None:
             self._behind.remove(heir)
             self._enter(heir)
@@ -209,7 +209,7 @@ class Turns:
         for task in tasks:
             queue = self._queue_of(task)
             group = group_of(task.terms)
-            is_head = not group or self._groups.join(group, task)
+            is_head = not group or self.groups.join(group, task)
             if task.state is not State.WAITING:
                 queue.in_flight += 1
                 self.origins.of(task.terms.origin).in_flight += 1
@@ -324,7 +324,7 @@ class Turns:
         self.origins = Origins(NO_CAPS)
         self._aside.clear()
         self._behind = Line()
-        self._groups = Groups()
+        self.groups = Groups()
 
     # --- the lists --------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ from poussetaches.model.limiter import UNITS
 from poussetaches.model.named_queue import REST
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Special, State, Submission, Task, Terms
+from poussetaches.model.why import Service, why
 from tests.support.queues import NOW, POLICY, apply, ranked, reloaded, state
 
 QUEUES = ["default", "q1", "q2"]
@@ -516,6 +517,34 @@ class LimitsMachine(RuleBasedStateMachine):
         return list(self.queue.leased.values())[pick % len(self.queue.leased)]
 
     # --- always -----------------------------------------------------------------------
+
+    @invariant()
+    def what_is_said_to_be_next_is_so(self) -> None:
+        queue, now = self.queue, self.now
+        for slots in (2, 1000):
+            free = slots - len(queue.leased)
+            service = Service(slots, free)
+            told = {
+                id: {reason.code for reason in why(queue, task, now, service).reasons}
+                for id, task in queue.tasks.items()
+            }
+            assert all(told.values())
+            coming = queue.turns.next(now, free) if free > 0 else None
+            assert coming is None or told[coming.id] == {"next"}
+            for id, codes in told.items():
+                task = queue.tasks[id]
+                one = queue.turns.queues[task.terms.queue]
+                assert ("in_flight" in codes) == (task.state is State.LEASED)
+                assert ("group" in codes) == (
+                    task.state is State.WAITING and self.is_behind(id)
+                )
+                if codes == {"next"}:
+                    assert one.first(free) is task
+                if codes <= {"next", "behind"}:
+                    first = one.first(free)
+                    assert first is not None, "nothing keeps it, and nothing comes"
+                    assert first.eta <= now
+                    assert one.opens_at <= now
 
     @invariant()
     def what_was_accepted_is_there_or_has_ended(self) -> None:

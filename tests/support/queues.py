@@ -78,7 +78,7 @@ def _groups(queue: TaskQueue) -> dict[str, list[str]]:
         if group := group_of(task.terms):
             groups.setdefault(group, []).append(task.id)
     assert groups == {
-        name: list(members) for name, members in queue.turns._groups._members.items()
+        name: list(members) for name, members in queue.turns.groups._members.items()
     }
     return groups
 
