@@ -15,9 +15,14 @@ MOST_HEADERS = 50
 #: Of all names and values together, characters.
 LONGEST_HEADERS = 8192
 
-#: Names of headers whose values are for the target alone.
+#: What is shown for a secret.
+MASK = "***"
+
+#: Names of headers whose values are for the target alone. "key" only where a word ends,
+#: and not the key by which a repetition is recognised, which is worth seeing.
 _SECRET = re.compile(
-    r"cookie|authorization|.*(auth|token|secret|password|signature|api-?key).*",
+    r".*(?:auth|cookie|credential|passw|secret|signature|token).*"
+    r"|(?!.*idempotency).*(?:api-?key.*|keys?(?![a-z]).*)",
     re.IGNORECASE,
 )
 
@@ -54,9 +59,7 @@ def check_headers(headers: Headers) -> None:
 
 def shown_headers(headers: Headers) -> dict[str, str]:
     """``headers`` as anybody may see them, who may see tasks."""
-    return {
-        name: "***" if _SECRET.fullmatch(name) else value for name, value in headers
-    }
+    return {name: MASK if _SECRET.fullmatch(name) else value for name, value in headers}
 
 
 def _invalid(reason: str) -> InvalidInput:

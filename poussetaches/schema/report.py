@@ -9,6 +9,7 @@ import msgspec
 from poussetaches.channel.messages import unseal
 from poussetaches.model.task import How, Report
 from poussetaches.schema.json import readable
+from poussetaches.schema.mask import shown_url
 from poussetaches.schema.payload import base64
 
 _USUAL = How()
@@ -36,7 +37,7 @@ def _task(report: Report) -> dict[str, Any]:
     how = spec.how or _USUAL
     told: dict[str, Any] = {
         "id": report.id,
-        "url": spec.url,
+        "url": shown_url(spec.url),
         "payload": base64(spec.payload),
         "queue": report.queue,
         "attempts": report.attempts,

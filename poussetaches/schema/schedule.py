@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from poussetaches.model.rehearsal import Coming
 from poussetaches.model.task import LastRun, Spec, Terms
+from poussetaches.schema.mask import shown_url
 from poussetaches.schema.special import NOTHING
 
 
@@ -35,7 +36,7 @@ def schedule_json(schedule: ScheduleView) -> dict[str, Any]:
         "name": special.name or None,
         "rule": schedule.rule,
         "timezone": special.timezone or None,
-        "url": schedule.spec.url,
+        "url": shown_url(schedule.spec.url),
         "queue": schedule.terms.queue,
         "missed": special.missed,
         "overlap": special.overlap,

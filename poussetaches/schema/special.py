@@ -11,6 +11,7 @@ from poussetaches.errors import InvalidInput
 from poussetaches.model.backoff import Growth
 from poussetaches.model.target import parse_target
 from poussetaches.model.task import Special
+from poussetaches.schema.mask import shown_url
 from poussetaches.schema.words import (
     check_length,
     check_number,
@@ -121,6 +122,8 @@ def special_json(special: Special | None) -> dict[str, Any]:
     if special is None:
         return {}
     shown = special._asdict()
+    for field in ("roll_back", "on_success"):
+        shown[field] = shown_url(shown[field])
     waits, growth = shown.pop("waits"), shown.pop("growth")
     if growth is not None:
         rule = {"min": growth.least, "max": growth.most, "doublings": growth.doublings}

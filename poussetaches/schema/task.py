@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from poussetaches.model.task import PLAIN, Spec, Terms
 from poussetaches.schema.how import how_json
 from poussetaches.schema.json import readable
+from poussetaches.schema.mask import shown_url
 from poussetaches.schema.payload import base64
 from poussetaches.schema.report import report_json
 from poussetaches.schema.special import special_json
@@ -38,7 +39,7 @@ def task_json(task: TaskView) -> dict[str, Any]:
     spec, terms = task.spec, task.terms
     shown: dict[str, Any] = {
         "id": task.id,
-        "url": spec.url,
+        "url": shown_url(spec.url),
         "payload": base64(_payload(spec)),
         "expected": spec.expected,
         "schedule": task.schedule,
