@@ -13,7 +13,14 @@ import gevent
 
 from poussetaches.api.direct import JSON, DirectView, Plain
 from poussetaches.api.gateway import Gateway
-from poussetaches.schema import PushRequest, encode, parse_batch, parse_push
+from poussetaches.schema import (
+    PushRequest,
+    encode,
+    parse_batch,
+    parse_push,
+    read_trace,
+    with_trace,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -32,7 +39,7 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, str, DirectView]]:
         asked = parse_push(
             body_of(environ), gateway.rules, gateway.max_payload, gateway.queues
         )
-        (id,) = gateway.push([asked])
+        (id,) = gateway.push([traced(environ, asked)])
         # The name as Go spells it on the wire.
         headers = [("Content-Type", "text/plain"), ("Poussetaches-Task-Id", id)]
         return Plain(201 if id == asked.id else 200, headers, b"")
@@ -46,7 +53,7 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, str, DirectView]]:
             gateway.queues,
             lines=media_type_of(environ) in LINES,
         ):
-            asked.append(one)
+            asked.append(traced(environ, one))
             if len(asked) % TURN == 0:
                 gevent.sleep(0)
         ids = gateway.push(asked)
@@ -61,6 +68,14 @@ def media_type_of(environ: WSGIEnvironment) -> str:
     """What the body of this request is said to be, in lower case."""
     said: str = environ.get("CONTENT_TYPE", "")
     return said.partition(";")[0].strip().lower()
+
+
+def traced(environ: WSGIEnvironment, asked: PushRequest) -> PushRequest:
+    """``asked``, as part of the trace that this request belongs to, if it does."""
+    parent = environ.get("HTTP_TRACEPARENT")
+    if parent is None:
+        return asked
+    return with_trace(asked, read_trace(parent, environ.get("HTTP_TRACESTATE", "")))
 
 
 def body_of(environ: WSGIEnvironment) -> bytes:

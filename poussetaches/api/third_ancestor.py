@@ -8,7 +8,7 @@ from bottle import HTTPResponse, request
 
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
-from poussetaches.api.pushes import body_of, media_type_of
+from poussetaches.api.pushes import body_of, media_type_of, traced
 from poussetaches.schema import PushRequest, encode, parse_message, task_json
 
 PATH = "/tasks/push"
@@ -19,12 +19,13 @@ def routes(gateway: Gateway) -> Iterator[Route]:
 
     def asked() -> PushRequest:
         environ = request.environ
-        return parse_message(
+        asked = parse_message(
             body_of(environ),
             media_type_of(environ),
             gateway.max_payload,
             gateway.queues,
         )
+        return traced(environ, asked)
 
     def push() -> HTTPResponse:
         (id,) = gateway.push([asked()])

@@ -27,6 +27,7 @@ from poussetaches.schema.schedule import (
     schedule_json,
 )
 from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
+from poussetaches.schema.trace import read_trace, with_trace
 
 __all__ = [
     "FIRST_STATUS",
@@ -54,8 +55,10 @@ __all__ = [
     "parse_queue",
     "queue_json",
     "read_message",
+    "read_trace",
     "rehearsal_json",
     "report_json",
     "schedule_json",
     "task_json",
+    "with_trace",
 ]
