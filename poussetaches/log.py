@@ -24,7 +24,9 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 #: Line breaks and other controls, those that reorder text, and what is no text at all.
@@ -44,6 +46,21 @@ _PRIORITIES = (
 def fields(**values: object) -> dict[str, object]:
     """Named values for the ``extra`` of a logging call; any name, any type."""
     return {"fields": values}
+
+
+#: The request that is being handled, "": none that anybody could name.
+_request: ContextVar[str] = ContextVar("request", default="")
+
+
+@contextmanager
+def about(request: str) -> Iterator[None]:
+    """What is logged inside is about the api request of that id, and has it as the
+    field ``request``."""
+    token = _request.set(request)
+    try:
+        yield
+    finally:
+        _request.reset(token)
 
 
 def setup(
@@ -143,7 +160,11 @@ _FORMATTERS: Mapping[str, type[_Formatter]] = {
 
 def _fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
     found: Mapping[str, Any] = getattr(record, "fields", {})
-    return found
+    request = _request.get()
+    # A field of that name is about another request: that of a delivery.
+    return (
+        {**found, "request": request} if request and "request" not in found else found
+    )
 
 
 def _quoted(value: object) -> str:

@@ -223,3 +223,20 @@ def test_a_stream_that_is_not_the_journal_gets_no_priority(
         log.setup("api", stream=stream)
         logger.info("i")
     assert path.read_text()[:2] == "20"
+
+
+def test_what_is_logged_about_a_request_names_it(lines: Begin) -> None:
+    read = lines()
+    with log.about("r1"):
+        logger.info("in it")
+        logger.info("of another", extra=fields(request="r2"))
+    with log.about(""):
+        logger.info("about none")
+    logger.info("after it")
+    ends = [line.partition(" INFO ")[2] for line in read()]
+    assert ends == [
+        "in it request=r1",
+        "of another request=r2",
+        "about none",
+        "after it",
+    ]

@@ -15,8 +15,11 @@ from poussetaches.api.answer import Answer
 from poussetaches.api.environ import base_environ
 from poussetaches.api.refusal import Refused, failed, no_room, too_slow
 from poussetaches.api.request import Phase, Request, RequestReader
+from poussetaches.api.request_id import HEADER, given_id, request_id
+from poussetaches.log import fields
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
     from gevent.socket import socket as GeventSocket
 
     from poussetaches.api.server import Server
@@ -156,6 +159,8 @@ class Connection:
         connection: str | None = None
         try:
             answer = Answer.of(server.app, environ)
+            if "HTTP_X_REQUEST_ID" in environ or answer.status[0] in "45":
+                _name(answer, environ)
             # What was begun is answered, so only the very last answer may say close.
             is_end = server.stopping and is_last and self._reader.phase is Phase.IDLE
             keep = request.keep_alive and not is_end
@@ -168,10 +173,15 @@ class Connection:
             )
         except (Exception, gevent.Timeout):
             log.exception(
-                "%s %r failed", environ["REQUEST_METHOD"], environ["PATH_INFO"]
+                "%s %r failed",
+                environ["REQUEST_METHOD"],
+                environ["PATH_INFO"],
+                extra=fields(request=request_id(environ)),
             )
-            self._refuse(failed(), head_only=head_only)
+            self._refuse(failed(), environ)
             return False
+        if log.isEnabledFor(logging.DEBUG):
+            _tell(answer, environ)
         sent = self._sock.send(data)
         if sent < len(data):
             self._send_rest(memoryview(data)[sent:])
@@ -204,9 +214,21 @@ class Connection:
         finally:
             budget.held -= len(data)
 
-    def _refuse(self, refused: Refused, *, head_only: bool = False) -> None:
-        log.debug("%s for %s: %s", refused.status, self._peer, refused.error)
-        self._sock.sendall(self._server.refusal(refused, head_only=head_only))
+    def _refuse(self, refused: Refused, environ: WSGIEnvironment | None = None) -> None:
+        """Say no to the request of ``environ``, or to what is there of the next one."""
+        environ = self._reader.head if environ is None else environ
+        id = request_id(environ)
+        log.debug(
+            "%s for %s: %s",
+            refused.status,
+            self._peer,
+            refused.error,
+            extra=fields(request=id),
+        )
+        head_only = environ.get("REQUEST_METHOD") == "HEAD"
+        self._sock.sendall(
+            self._server.refusal(refused, head_only=head_only, request=id)
+        )
 
     def _linger(self) -> None:
         """Read on for a moment before closing.
@@ -219,3 +241,28 @@ class Connection:
         with gevent.Timeout(_LINGER_TIME, TimeoutError("it would not end")):
             while total < _LINGER_BYTES and (size := self._sock.recv_into(_TRASH)):
                 total += size
+
+
+def _name(answer: Answer, environ: WSGIEnvironment) -> None:
+    """Have the answer say which request it is to: who gave its id looks for it, and who
+    is told no may want to ask about it."""
+    if answer.status[0] in "45" or given_id(environ):
+        answer.headers = [*answer.headers, (HEADER, request_id(environ))]
+
+
+def _tell(answer: Answer, environ: WSGIEnvironment) -> None:
+    """All requests, for who wants to know it that exactly. Without the query, in which
+    anything may stand."""
+    told: dict[str, object] = {
+        "status": int(answer.status[:3]),
+        "request": request_id(environ),
+    }
+    for name, value in answer.headers:
+        if name == "Poussetaches-Task-Id":
+            told["task"] = value
+    log.debug(
+        "%s %r",
+        environ["REQUEST_METHOD"],
+        environ["PATH_INFO"],
+        extra=fields(**told),
+    )

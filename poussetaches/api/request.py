@@ -149,6 +149,11 @@ class RequestReader:
         self._complete = []
         return complete
 
+    @property
+    def head(self) -> WSGIEnvironment:
+        """Of the request that is not complete yet, if its headers are."""
+        return self._environ
+
     def end(self) -> None:
         """Let go of everything. Nothing can be fed any more."""
         # We and the parser know each other: nobody else would part us for a long time.

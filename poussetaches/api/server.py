@@ -24,6 +24,7 @@ from poussetaches.api.budget import Budget
 from poussetaches.api.connection import Connection
 from poussetaches.api.refusal import Refused, too_many_connections
 from poussetaches.api.request import Admit, Limits, admit_all
+from poussetaches.api.request_id import HEADER
 from poussetaches.errors import PousseTachesError, Unavailable
 
 if TYPE_CHECKING:
@@ -147,12 +148,17 @@ class Server:
             return True
         return False
 
-    def refusal(self, refused: Refused, *, head_only: bool = False) -> bytes:
-        """The whole answer that says no; the connection is of no use after it."""
+    def refusal(
+        self, refused: Refused, *, head_only: bool = False, request: str = ""
+    ) -> bytes:
+        """The whole answer that says no; the connection is of no use after it.
+        ``request``: the id of what is refused."""
         error = refused.error
         headers = [("Content-Type", "application/json"), *refused.headers]
         if isinstance(error, Unavailable):
             headers.append(("Retry-After", str(error.retry_after)))
+        if request:
+            headers.append((HEADER, request))
         answer = Answer(refused.status, headers, self.render(error))
         return answer.encode(time.time(), head_only=head_only, connection="close")
 

@@ -16,6 +16,7 @@ from poussetaches.api.direct import error_json
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.health import Health
 from poussetaches.api.request import Limits
+from poussetaches.api.request_id import current_request_id
 from poussetaches.api.server import Server
 from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import Configure, Message, Pulse, Queues, Stop
@@ -50,6 +51,7 @@ def begin(
 ) -> Callable[[Message], None]:
     """Start the server, tell the supervisor, and return who takes its messages."""
     (listener_fd,) = fds
+    channel.request_id = current_request_id
     rules = Rules(config.schedule_timezone)
     gateway = Gateway(channel, rules, max_payload=config.max_payload)
     health = Health(config.heartbeat_timeout, time.monotonic())

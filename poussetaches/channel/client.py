@@ -71,6 +71,8 @@ class Channel:
         self._run_callback = gevent.get_hub().loop.run_callback
         self._numbers = 0
         self._sweeper: gevent.Greenlet[[], None] | None = None
+        #: Names the HTTP request that a call is made for; "": none.
+        self.request_id: Callable[[], str] = str
         #: Whether ``serve`` has seen the end of the channel.
         self._ended = False
 
@@ -143,7 +145,8 @@ class Channel:
 
     def call(self, verb: str, **arguments: Any) -> Any:
         """Ask the supervisor. Raises what it says, or Unavailable if it does not."""
-        return self._ask(Call(self._next_number(), verb, arguments))
+        request = self.request_id()
+        return self._ask(Call(self._next_number(), verb, arguments, request))
 
     def hang_up(self) -> None:
         """Send what is still to be sent, and end the channel: ``serve`` returns."""

@@ -64,6 +64,8 @@ class Call(Said, tag=5):
     number: int
     verb: str
     arguments: dict[str, Any]
+    #: Id of the HTTP request that asks, for the log.
+    request: str = ""
 
 
 class Reply(Said, tag=6):

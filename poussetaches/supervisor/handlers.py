@@ -31,6 +31,7 @@ from poussetaches.errors import (
     InvalidInput,
     PousseTachesError,
 )
+from poussetaches.log import about
 from poussetaches.model import listing
 from poussetaches.model.attempt import TOLD
 from poussetaches.model.backoff import Growth
@@ -203,7 +204,8 @@ class Handlers:
         if verb is None:
             raise ChannelError(f"there is no verb {message.verb!r:.50}")
         try:
-            value = verb(**message.arguments)
+            with about(message.request):
+                value = verb(**message.arguments)
         except ChannelError:
             raise  # nonsense: no answer of ours would mean anything to who sent it
         except IllegalEvent:
