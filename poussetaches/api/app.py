@@ -31,6 +31,7 @@ from poussetaches.api.direct import (
 )
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.health import Health
+from poussetaches.api.openapi import view as openapi
 from poussetaches.errors import MethodNotAllowed, NotFound, PousseTachesError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
         third_ancestor.routes(gateway),
         schedules.routes(gateway),
         health.routes(vitals),
+        openapi.routes(),
     ):
         for method, path, bottle_view in routes:
             app.route(path, method=method, callback=_answering(bottle_view))

@@ -37,8 +37,14 @@ MOST_DOUBLINGS = 1000
 #: What a rule for waits is that says nothing: taskqueue's defaults.
 PLAIN_GROWTH = Growth(0.0)
 
-_NAME = re.compile(r"[A-Za-z0-9_.:\-]{1,100}")
-_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?/ ?([smhd])")
+#: Of the name of a queue.
+NAME_PATTERN = r"[A-Za-z0-9_.:\-]{1,100}"
+
+#: Attempts in a unit of time.
+RATE_PATTERN = r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?/ ?([smhd])"
+
+_NAME = re.compile(NAME_PATTERN)
+_RATE = re.compile(RATE_PATTERN)
 
 
 def check_name(name: str) -> str:

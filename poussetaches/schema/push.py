@@ -176,7 +176,7 @@ def _how(given: PushBody, payload: bytes | None) -> How | None:
     if given.format is not None:
         check_word("format", given.format, FORMATS)
     how = How(
-        given.method or USUAL.method,
+        USUAL.method if given.method is None else given.method,
         read_headers(given.headers),
         given.format == "raw",
         is_given(given.json),

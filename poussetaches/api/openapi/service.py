@@ -1,0 +1,158 @@
+"""The service as a whole: how it is, and its pause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from poussetaches.api.openapi.parts import (
+    JSON,
+    Json,
+    Operations,
+    answer,
+    array,
+    count,
+    header,
+    number,
+    operation,
+    or_null,
+    record,
+    schema,
+    switch,
+    text,
+    whole,
+)
+
+#: What ``GET /`` says, and some others say, too.
+STATUS: Mapping[str, Json] = {
+    "in_flight": count("Attempts under way."),
+    "paused": switch(),
+    "version": text(),
+    "uptime": number("Seconds."),
+    "workers": count(),
+    "waiting": count(),
+    "succeeded": count(),
+    "dead": count(),
+    "expired": count(),
+    "cancelled": count(),
+    "accepted": count(),
+    "held_origins": count(),
+    "oldest_due": or_null(schema("OldestDue")),
+}
+
+
+def components() -> dict[str, Json]:
+    numbers = {"type": "object", "additionalProperties": {"type": "number"}}
+    return {
+        "Status": record(STATUS),
+        "Stats": {
+            "type": "object",
+            "description": "More than what stands here: see docs/monitoring.",
+            "properties": {
+                **STATUS,
+                "accounting_difference": whole("Other than 0 is a bug."),
+                "schedules": count(),
+                "keys": count(),
+                "memory": count("Bytes of tasks."),
+                "kept": numbers,
+                "attempts": numbers,
+                "store": {"type": "object"},
+                "supervisor": {"type": "object"},
+                "children": array({"type": "object"}),
+            },
+            "required": [*STATUS, "accounting_difference", "attempts", "children"],
+        },
+        "Health": record(
+            {
+                "healthy": switch(),
+                "complaints": array(text("A sentence.")),
+                "age": number("Seconds since the supervisor was heard."),
+            },
+            # None of them before the supervisor is heard first, or without a key.
+            optional=STATUS,
+        ),
+        "Readiness": record(
+            {"ready": switch(), "complaints": array(text("A sentence."))}
+        ),
+    }
+
+
+def operations() -> Operations:
+    yield (
+        "GET",
+        "/",
+        operation(
+            "showStatus",
+            "How the service is, in short.",
+            {200: answer("The numbers.", schema("Status"))},
+        ),
+    )
+    yield (
+        "GET",
+        "/stats",
+        operation(
+            "showStats",
+            "How the service is, at length.",
+            {200: answer("The numbers.", schema("Stats"))},
+        ),
+    )
+    for verb, what in (
+        ("pause", "No attempt begins any more; survives a restart."),
+        ("resume", "Attempts begin again."),
+    ):
+        yield (
+            "POST",
+            f"/{verb}",
+            operation(f"{verb}Service", what, {200: answer("Done.")}),
+        )
+    yield (
+        "DELETE",
+        "/cron",
+        operation(
+            "dropSchedules",
+            "Drop every schedule; runs in flight end.",
+            {200: answer("Done.")},
+        ),
+    )
+    yield (
+        "GET",
+        "/health",
+        operation(
+            "isHealthy",
+            "Whether work that is due moves.",
+            {
+                200: answer("It does.", schema("Health")),
+                503: answer("It does not.", schema("Health")),
+            },
+            is_open=True,
+        ),
+    )
+    yield (
+        "GET",
+        "/ready",
+        operation(
+            "isReady",
+            "Whether pushes may come.",
+            {
+                200: answer("They may.", schema("Readiness")),
+                503: answer("They had better not.", schema("Readiness")),
+            },
+            is_open=True,
+        ),
+    )
+    yield (
+        "GET",
+        "/openapi.json",
+        operation(
+            "describe",
+            "This document.",
+            {
+                200: answer(
+                    "It.",
+                    {"type": "object"},
+                    media=JSON,
+                    headers={"ETag": header("Of its content.", text())},
+                ),
+                304: answer("It has not changed."),
+            },
+        ),
+    )

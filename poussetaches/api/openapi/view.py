@@ -1,0 +1,25 @@
+"""``GET /openapi.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+from bottle import HTTPResponse, request
+
+from poussetaches.api.ancestor import JSON, Route
+from poussetaches.api.openapi.document import written
+
+
+def routes(prefix: str = "") -> Iterator[Route]:
+    """Method, path and view. ``prefix``: how every path begins behind a proxy."""
+
+    def describe() -> HTTPResponse:
+        body = written(prefix)
+        tag = f'"{sha256(body).hexdigest()[:32]}"'
+        headers = {**JSON, "ETag": tag, "Cache-Control": "no-cache"}
+        if tag in request.get_header("If-None-Match", ""):
+            return HTTPResponse(b"", 304, headers)
+        return HTTPResponse(body, 200, headers)
+
+    yield "GET", "/openapi.json", describe
