@@ -60,6 +60,8 @@ class Connection:
     def __init__(self, port: int, *, timeout: float = 10.0) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        #: What came with the answer before.
+        self._ahead = b""
 
     def __enter__(self) -> Connection:
         return self
@@ -83,13 +85,15 @@ class Connection:
 
     def answer(self) -> Answer:
         """The next one. Raises OSError if it does not come whole."""
-        data = b""
+        data = self._ahead
         while True:
             head, separator, body = data.partition(b"\r\n\r\n")
             if separator:
-                length = _length_of(head)
-                if len(body) >= (int(length[1]) if length else 0):
-                    return Answer.of(head, body)
+                found = _length_of(head)
+                length = int(found[1]) if found else 0
+                if len(body) >= length:
+                    self._ahead = body[length:]
+                    return Answer.of(head, body[:length])
             piece = self.sock.recv(262144)
             if not piece:
                 raise ConnectionResetError("the service hung up")
