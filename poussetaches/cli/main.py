@@ -8,6 +8,13 @@ import click
 
 import poussetaches
 from poussetaches.cli import serve
+from poussetaches.cli.exits import (
+    INTERRUPTED,
+    REFUSED,
+    complain,
+    exit_status,
+    is_interrupted,
+)
 from poussetaches.errors import PousseTachesError
 
 
@@ -26,19 +33,20 @@ class Commands(click.Group):
 
     def _import_others(self) -> None:
         from poussetaches.cli import (
+            completion,
             demo,
-            origins,
+            origin,
             push,
-            queues,
-            schedules,
+            queue,
+            schedule,
             steer,
             store,
             tasks,
             tune,
         )
 
-        groups = (push, tasks, queues, schedules, origins, steer, store, demo, tune)
-        for group in groups:
+        groups = (push, tasks, queue, schedule, origin, steer, store, demo, tune)
+        for group in (*groups, completion):
             for command in group.COMMANDS:
                 self.add_command(command)
 
@@ -58,9 +66,18 @@ for command in serve.COMMANDS:
 
 
 def main() -> None:
-    """Run the command line; what goes wrong is one line, and a non-zero exit status."""
+    """Run the command line; what goes wrong is one line, and an exit status that says
+    of which kind it is (``exits``)."""
     try:
-        cli(prog_name="poussetaches")
+        # In click's own mode Ctrl-C would look like any failure.
+        status = cli(prog_name="poussetaches", standalone_mode=False)
     except PousseTachesError as error:
-        click.echo(f"poussetaches: {error.message}", err=True)
-        sys.exit(1)
+        complain(error)
+        sys.exit(exit_status(error))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort as abort:
+        click.echo("Aborted!", err=True)
+        sys.exit(INTERRUPTED if is_interrupted(abort) else REFUSED)
+    sys.exit(status)

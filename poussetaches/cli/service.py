@@ -3,18 +3,29 @@ sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import click
 import requests
 
-from poussetaches.errors import PousseTachesError, Unavailable
+from poussetaches.cli.exits import NotAllowed
+from poussetaches.errors import Conflict, NotFound, PousseTachesError, Unavailable
 
 DEFAULT_URL = "http://127.0.0.1:7991"
-#: Seconds to connect, and between two bytes of an answer.
+#: See Service.
 TIMEOUT = 10.0
+
+
+#: What the status of a refusal says; any other one is just a no.
+REFUSALS: Mapping[int, type[PousseTachesError]] = {
+    401: NotAllowed,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    503: Unavailable,
+}
 
 
 def with_url(command: Callable[..., None]) -> Callable[..., None]:
@@ -30,10 +41,13 @@ def with_url(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class Service:
-    """Raises Unavailable if it cannot be reached, PousseTachesError if it says no."""
+    """Raises Unavailable if it cannot be reached or do it now, another
+    PousseTachesError (``REFUSALS``) if it says no. ``timeout``: seconds to connect, and
+    between two bytes of an answer."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         self._url = url.rstrip("/")
+        self._timeout = timeout
         self._session = requests.Session()
         # The service is a neighbour: the proxies of the environment do not lead to it.
         self._session.trust_env = False
@@ -90,10 +104,12 @@ class Service:
         return self.listed(f"/{which}", "tasks", limit)
 
     def listed(
-        self, path: str, what: str, limit: int | None = None
+        self, path: str, what: str, limit: int | None = None, **query: Any
     ) -> Iterator[dict[str, Any]]:
-        """What the pages at ``path`` have as their ``what``, ``limit`` at most."""
-        query: dict[str, Any] = {} if limit is None else {"limit": min(limit, 1000)}
+        """What the pages at ``path`` have as their ``what``, ``limit`` at most. One may
+        be empty and not the last: so far has been searched."""
+        if limit is not None:
+            query["limit"] = max(1, min(limit, 1000))
         seen = 0
         while True:
             page = self.get(path, **query)
@@ -112,7 +128,7 @@ class Service:
     def _request(self, method: str, path: str, **given: Any) -> requests.Response:
         try:
             answer = self._session.request(
-                method, self._url + path, timeout=TIMEOUT, **given
+                method, self._url + path, timeout=self._timeout, **given
             )
         except requests.RequestException as error:
             raise Unavailable(
@@ -120,7 +136,7 @@ class Service:
             ) from error
         if answer.ok:
             return answer
-        raise PousseTachesError(_reason(answer))
+        raise REFUSALS.get(answer.status_code, PousseTachesError)(_reason(answer))
 
 
 def _reason(answer: requests.Response) -> str:

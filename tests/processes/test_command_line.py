@@ -169,7 +169,7 @@ def test_a_schedule_is_shown_on_the_clock_of_its_zone(service: Service) -> None:
     """Beside a rule of Tokyo, a time of this machine is read wrongly."""
     zone = ("--timezone", "Asia/Tokyo", "--name", "tea")
     run(service, "push", "http://127.0.0.1:1/", "--schedule", "5 15 * * *", *zone)
-    rows = run(service, "schedules").output.splitlines()
+    rows = run(service, "schedule", "ls").output.splitlines()
     [row] = [row for row in rows if row.startswith("tea ")]
     assert " 15:05:00+09:00" in row
     assert "[5 15 * * * Asia/Tokyo]" in run(service, "cron").output
@@ -228,14 +228,14 @@ def test_what_the_service_refuses_is_said(
         )
 
 
-def test_no_service_is_one_line_and_status_1(
+def test_no_service_is_one_line_and_status_3(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setattr(sys, "argv", ["poussetaches", "status", "--url", url])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == 1
+    assert ended.value.code == 3
     line = f"poussetaches: the service at {url} cannot be reached: Connection refused\n"
     assert capsys.readouterr() == ("", line)
 

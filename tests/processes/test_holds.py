@@ -173,11 +173,11 @@ def test_a_hold_is_lifted_by_hand(tmp_path: Path) -> None:
     with ScriptedTarget(proxy) as target, Service(tmp_path, settings=SETTINGS) as s:
         push(s, target.url("/task"), 10)
         wait_until(lambda: rests(s, 1.5))
-        said = run(s, "origins")
+        said = run(s, "origin", "ls").splitlines()[1]
         assert said.startswith(target.url("").rstrip("/")) and "held" in said
         proxy.is_there = True
         next_probe = origin(s)["next_probe"]
-        assert run(s, "origins", "lift", target.url("/any")) == "1 let go on\n"
+        assert run(s, "origin", "lift", target.url("/any")) == "1 let go on\n"
         wait_until(lambda: has_done(s, 10), 5)
         assert time.time() < next_probe
         assert json.loads(run(s, "status", "--json"))["held_origins"] == 0
@@ -186,7 +186,7 @@ def test_a_hold_is_lifted_by_hand(tmp_path: Path) -> None:
             404,
             "not_found",
         )
-        assert run(s, "origins", "lift") == "0 let go on\n"
+        assert run(s, "origin", "lift") == "0 let go on\n"
 
 
 def most_at_once(arrivals: Sequence[Arrival]) -> int:

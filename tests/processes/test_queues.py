@@ -69,7 +69,7 @@ def test_what_was_said_of_queues_outlives_a_crash(tmp_path: Path) -> None:
             service.start()
             assert settings(service) == before
         assert service.get("/queue/mail").json()["configured"] == {"rate": "20/m"}
-        listed = run(service, "queues")
+        listed = run(service, "queue", "ls")
         assert "header.X-Api-Key=***" in listed and "s3cret" not in listed
 
 

@@ -119,10 +119,10 @@ def test_a_run_by_hand_is_a_task_of_its_own(
 def test_names_may_be_anything_and_ids_do_as_well(service: Service) -> None:
     name = "rapport/été ?&#%"
     id = push(service, url="http://127.0.0.1:1/", schedule="@yearly", name=name)
-    assert f"{name}  [@yearly]" in run(service, "schedules")
+    assert f"{name}  @yearly" in run(service, "schedule", "ls")
     assert run(service, "schedule", "next", name, "--count", "2").count("01-01") == 2
     run(service, "schedule", "pause", name)
-    assert "paused" in run(service, "schedules")
+    assert "paused" in run(service, "schedule", "ls")
     run(service, "schedule", "resume", id)
     assert schedule(service, id)["paused"] is False
     run(service, "schedule", "drop", id)

@@ -1,36 +1,54 @@
-"""``queues`` and ``queue``: what they are, and changing them while the service runs."""
+"""``queue``: what queues there are, and changing them while the service runs."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import click
 
+from poussetaches.cli.completion import queue_names
 from poussetaches.cli.service import Service, with_url
+from poussetaches.cli.table import Column, show, show_json
+from poussetaches.cli.when import span
 from poussetaches.errors import InvalidInput
 from poussetaches.queue_section import HEADER, describe_shown, read_fields
 
+COLUMNS = (
+    Column("QUEUE", elastic=True),
+    Column("WAITING", right=True),
+    Column("IN FLIGHT", right=True),
+    Column("LATE", right=True),
+    Column("SETTINGS", elastic=True),
+)
 
-@click.command()
-@with_url
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def queues(url: str, as_json: bool) -> None:
-    """Say which queues there are, what is in them, and their settings."""
-    for queue in Service(url).get("/queues")["queues"]:
-        click.echo(json.dumps(queue) if as_json else _row(queue))
+
+def with_name(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` the argument for the queue that it is about."""
+    return click.argument("name", shell_complete=queue_names)(command)
 
 
 @click.group()
 def queue() -> None:
-    """Make, change, pause, purge or drop a queue."""
+    """Look at queues; make, change, pause, purge or drop one."""
+
+
+@queue.command("ls")
+@with_url
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def listed(url: str, as_json: bool) -> None:
+    """Say which there are, what is in them, and their settings."""
+    queues = Service(url).get("/queues")["queues"]
+    if as_json:
+        show_json(queues)
+    else:
+        show(COLUMNS, map(_row, queues))
 
 
 @queue.command("set")
 @with_url
-@click.argument("name")
+@with_name
 @click.argument("settings", nargs=-1, metavar="SETTING=VALUE...")
 def set_queue(url: str, name: str, settings: tuple[str, ...]) -> None:
     """Make queue NAME, or change it: rate=10/s concurrency=4 timeout=5m ...
@@ -40,13 +58,12 @@ def set_queue(url: str, name: str, settings: tuple[str, ...]) -> None:
     replace all others. What is set so outlives a restart, and wins over the
     configuration file.
     """
-    queue = Service(url).put(_path(name), _changes(settings))
-    click.echo(_row(queue))
+    show(COLUMNS, [_row(Service(url).put(_path(name), _changes(settings)))])
 
 
 @queue.command()
 @with_url
-@click.argument("name")
+@with_name
 def pause(url: str, name: str) -> None:
     """Deliver nothing of queue NAME; attempts under way go on."""
     Service(url).post(f"{_path(name)}/pause")
@@ -54,7 +71,7 @@ def pause(url: str, name: str) -> None:
 
 @queue.command()
 @with_url
-@click.argument("name")
+@with_name
 def resume(url: str, name: str) -> None:
     """Deliver what is in queue NAME again."""
     Service(url).post(f"{_path(name)}/resume")
@@ -62,7 +79,7 @@ def resume(url: str, name: str) -> None:
 
 @queue.command()
 @with_url
-@click.argument("name")
+@with_name
 @click.confirmation_option(prompt="Cancel every task that waits in this queue?")
 def purge(url: str, name: str) -> None:
     """Cancel every task that waits in queue NAME, but for runs of schedules."""
@@ -72,7 +89,7 @@ def purge(url: str, name: str) -> None:
 
 @queue.command()
 @with_url
-@click.argument("name")
+@with_name
 def drop(url: str, name: str) -> None:
     """Do without queue NAME, in which nothing may be."""
     Service(url).delete(_path(name))
@@ -98,13 +115,16 @@ def _changes(settings: tuple[str, ...]) -> dict[str, Any]:
     return changes | read_fields(given)
 
 
-def _row(queue: Mapping[str, Any]) -> str:
-    row = f"{queue['name']:<20} waiting {queue['waiting']:>6}"
-    row += f"  in flight {queue['in_flight']:>4}"
-    if queue["oldest_due"] is not None:
-        row += f"  late {queue['oldest_due']['seconds']:.1f} s"
+def _row(queue: Mapping[str, Any]) -> tuple[str, ...]:
+    oldest = queue["oldest_due"]
     said = describe_shown(queue["settings"])
-    return row + "".join(f"  {name}={value}" for name, value in said.items())
+    return (
+        queue["name"],
+        str(queue["waiting"]),
+        str(queue["in_flight"]),
+        "" if oldest is None else span(oldest["seconds"]),
+        " ".join(f"{name}={value}" for name, value in said.items()),
+    )
 
 
-COMMANDS: tuple[click.Command, ...] = (queues, queue)
+COMMANDS = (queue,)
