@@ -1,23 +1,30 @@
 """The surface of the first ancestor (tsileo/poussetaches), field by field.
 
-Beyond it: errors have a body, lists have ``total``, ``limit`` and ``cursor``, there is
-one more of them (``/expired``), and ``GET /`` says more.
+Beyond it: errors have a body, lists have ``total``, ``limit``, ``cursor`` and filters,
+there is one more of them (``/expired``), and ``GET /`` says more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from bottle import HTTPResponse, request
+from bottle import HTTPResponse
 
 from poussetaches.api.gateway import Gateway
-from poussetaches.api.query import query_number
-from poussetaches.schema import encode, task_json
+from poussetaches.api.page import LONGEST_PAGE, page
+from poussetaches.api.query import query_texts
+from poussetaches.schema import DEAD_FILTERS, FILTERS, encode, parse_filter
 
 JSON = {"Content-Type": "application/json"}
 
-#: Tasks on a page, unless asked for fewer; what the supervisor gives at most.
-LONGEST_PAGE = 1000
+#: What each of its lists shows, by path.
+LISTS = {
+    "/waiting": ("waiting", "leased"),
+    "/success": ("succeeded",),
+    "/dead": ("dead",),
+    "/cron": ("runs",),
+    "/expired": ("expired",),
+}
 
 Route = tuple[str, str, Callable[..., object]]
 
@@ -40,23 +47,16 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         gateway.unschedule()
         return HTTPResponse(b"", 200)
 
-    def listed(which: str) -> Callable[[], HTTPResponse]:
+    def listed(lists: Sequence[str], filters: Sequence[str]) -> Callable[[], object]:
         def view() -> HTTPResponse:
-            cursor = request.query.get("cursor")
-            limit = query_number("limit", usual=LONGEST_PAGE, most=LONGEST_PAGE)
-            tasks, total, following = gateway.page(which, limit=limit, cursor=cursor)
-            page = {
-                "tasks": [task_json(task) for task in tasks],
-                "total": total,
-                "cursor": following,
-            }
-            return HTTPResponse(encode(page), 200, JSON)
+            filter = parse_filter(query_texts(filters, others=True))
+            return page(gateway, lists, filter, usual=LONGEST_PAGE)
 
         return view
 
     yield "GET", "/", status
-    for which in ("waiting", "success", "dead", "cron", "expired"):
-        yield "GET", f"/{which}", listed(which)
+    for path, lists in LISTS.items():
+        yield "GET", path, listed(lists, DEAD_FILTERS if path == "/dead" else FILTERS)
     yield "DELETE", "/cron", drop_schedules
     yield "POST", "/pause", pause
     yield "POST", "/resume", resume

@@ -13,6 +13,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 from poussetaches.api import (
     ancestor,
     health,
+    lists,
     native,
     origins,
     pushes,
@@ -53,6 +54,7 @@ def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
         queues.routes(gateway),
         origins.routes(gateway),
         tasks.routes(gateway),
+        lists.routes(gateway),
         third_ancestor.routes(gateway),
         schedules.routes(gateway),
         health.routes(vitals),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,13 +10,18 @@ from gevent.lock import BoundedSemaphore
 
 from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import submission, unseal
+from poussetaches.model.filter import Filter
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import LastRun, Terms
 from poussetaches.schema import OriginView, PushRequest, ScheduleView, TaskView
 
-#: Pages of lists that are under way at the same time.
+#: Slices of lists that are under way at the same time.
 PAGES_AT_ONCE = 2
+#: A page ends after the slice that brings its specs to this many bytes.
+PAGE_BYTES = 1024 * 1024
+#: For how long is searched for the tasks of one page, seconds.
+SEARCH_TIME = 0.012
 
 
 class Gateway:
@@ -51,13 +57,50 @@ class Gateway:
         return answered
 
     def page(
-        self, which: str, *, limit: int, cursor: str | None
-    ) -> tuple[list[TaskView], int, str | None]:
-        """Tasks of a list, how many it has in all, and where the next page begins."""
-        with self._pages:
-            page = self._channel.call("page", which=which, limit=limit, cursor=cursor)
-        views = [_view(fields) for fields in page["tasks"]]
-        return views, page["total"], page["cursor"]
+        self,
+        lists: Sequence[str],
+        filter: Filter,
+        *,
+        limit: int,
+        cursor: str | None,
+    ) -> tuple[list[TaskView], int | None, str | None]:
+        """Tasks of lists that fit, how many there are in all if that is known, and
+        where the next page begins. It may be short, even empty, where few fit: then so
+        far has been searched in the time that a page may take."""
+        views: list[TaskView] = []
+        size = 0
+        until = time.monotonic() + SEARCH_TIME
+        while True:
+            with self._pages:
+                some = self._channel.call(
+                    "page",
+                    lists=lists,
+                    filter=filter,
+                    limit=limit - len(views),
+                    cursor=cursor,
+                )
+            cursor = some["cursor"]
+            size += sum(len(fields[1]) for fields in some["tasks"])
+            views += [_view(fields) for fields in some["tasks"]]
+            if cursor is None or len(views) >= limit or size > PAGE_BYTES:
+                break
+            if not filter.is_wide and time.monotonic() > until:
+                break
+        return views, some["total"], cursor
+
+    def count(self, lists: Sequence[str], filter: Filter) -> int:
+        """How many tasks of lists fit, in a look at all of them, slice by slice."""
+        number = 0
+        cursor: str | None = None
+        while True:
+            with self._pages:
+                some = self._channel.call(
+                    "count", lists=lists, filter=filter, cursor=cursor
+                )
+            number += int(some["number"])
+            cursor = some["cursor"]
+            if cursor is None:
+                return number
 
     def queue_views(self) -> list[dict[str, Any]]:
         """Every queue (see ``QueueKeeper.view``)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bottle import request
 
 from poussetaches.errors import InvalidInput
@@ -19,3 +21,24 @@ def query_number(name: str, *, usual: int, most: int) -> int:
     if not digits or not 1 <= int(given) <= most:
         raise InvalidInput(f"{name}: must be a number from 1 to {most}", field=name)
     return int(given)
+
+
+def query_texts(names: Collection[str], *, others: bool) -> dict[str, str]:
+    """What is said under ``names``; ``others``: may be there, and mean nothing.
+
+    Raises InvalidInput for what is no text, said twice, or not known: to leave out a
+    misspelt filter would show, or delete, everything.
+    """
+    texts: dict[str, str] = {}
+    for name, value in request.query.allitems():
+        if name not in names:
+            if not others:
+                raise InvalidInput(f"{name:.50}: is not known here", field=name[:50])
+            continue
+        if name in texts:
+            raise InvalidInput(f"{name}: is there twice", field=name)
+        try:
+            texts[name] = value.encode("latin-1").decode()
+        except UnicodeDecodeError:
+            raise InvalidInput(f"{name}: is not UTF-8", field=name) from None
+    return texts

@@ -12,8 +12,9 @@ from itertools import islice
 import gevent
 from bottle import HTTPResponse, request
 
-from poussetaches.api.ancestor import JSON, LONGEST_PAGE, Route
+from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
+from poussetaches.api.page import LONGEST_PAGE
 from poussetaches.api.query import query_number
 from poussetaches.model.rehearsal import Coming, rehearse
 from poussetaches.schema import (

@@ -214,3 +214,13 @@ def unseal(sealed: bytes) -> Spec:
         return _unseal(sealed)
     except ValueError as error:
         raise ChannelError(f"not a sealed spec: {error!s:.100}") from error
+
+
+def url_of(sealed: bytes) -> bytes:
+    """The URL in what ``seal`` closed, UTF-8, without opening the rest: it comes first,
+    after the head of the array and its own length."""
+    kind = sealed[1]
+    if kind < 0xD9:
+        return sealed[2 : 2 + (kind & 0x1F)]
+    start = 2 + (1 << kind - 0xD9)
+    return sealed[start : start + int.from_bytes(sealed[2:start], "big")]

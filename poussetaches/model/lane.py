@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from poussetaches.model.line import Line, Position
+from poussetaches.model.line import Line, Position, position
 from poussetaches.model.task import Task
 
 if TYPE_CHECKING:
@@ -55,9 +56,33 @@ def in_turn(coming: Iterator[Start]) -> Iterator[Task]:
             return
         _, _, task, rest = parts[0]
         yield task
+        if start is None and len(parts) == 1:
+            yield from rest
+            return
         following = next(rest, None)
         if following is None:
             heapq.heappop(parts)
         else:
             where = (following.eta, following.order)
             heapq.heapreplace(parts, (*where, following, rest))
+
+
+def beyond(
+    lines: Collection[Line[Lane]],
+    aside: Iterable[Lane],
+    after: Position | None,
+    most: int,
+) -> Iterator[Task]:
+    """The first ``most`` tasks (or more) beyond ``after``, in order, of the lanes that
+    stand in ``lines`` and of those ``aside``. Not to be used any more once a turn has
+    changed.
+
+    Cheap with few lanes, and on the first page: only those are looked into whose turn
+    comes.
+    """
+    coming = heapq.merge(*(line.beyond(after) for line in lines), key=position)
+    begun = [*aside]
+    if after is not None:
+        begun += chain.from_iterable(line.until(after) for line in lines)
+    firsts = heapq.nsmallest(most, starts(begun, after))
+    return in_turn(heapq.merge(firsts, starts(coming, None)))

@@ -1,46 +1,113 @@
-"""Pages of the queue's lists, for people: cheap, bounded, changing nothing."""
+"""The queue's lists, for people: a slice at a time, so that no look at a million tasks
+keeps the deliveries waiting. Changes nothing.
+
+A list is named by what its tasks are: by the value of their State, or "runs" for the
+next runs of schedules. Lists are read together in one order, that of their tasks'
+positions; a task keeps its own for as long as it waits for the same moment, begins and
+ends. So whoever goes on from slice to slice sees every task that stays, and none twice
+that does.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from poussetaches.errors import InvalidInput
+from poussetaches.model.filter import ALL, Filter
 from poussetaches.model.line import Position, position
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Task
 
-#: A page ends after the task that brings its specs and errors to this many bytes.
-PAGE_BYTES = 1024 * 1024
+#: A slice ends after the task that brings its specs and errors to this many bytes, or
+#: after so many were looked at: a millisecond or so.
+SLICE_BYTES = 256 * 1024
+SLICE_TASKS = 1000
+
+LIVE = ("waiting", "leased")
+RUNS = "runs"
+#: The names of all lists.
+LISTS = (*LIVE, "succeeded", "dead", "expired", RUNS)
 
 
-class Page(NamedTuple):
-    """Some tasks of a list, in order of their eta."""
+class Slice(NamedTuple):
+    """Some tasks of lists, in order of their eta."""
 
     tasks: list[Task]
-    #: How many the whole list has.
-    total: int
-    #: Where the next page begins; None: this is the last.
+    #: Where the next one begins; None: this is the last.
     cursor: Position | None
 
 
-def page(queue: TaskQueue, which: str, *, limit: int, after: Position | None) -> Page:
-    """A page of the list ``which``: the tasks whose position is beyond ``after``.
+def tasks(
+    queue: TaskQueue,
+    lists: Collection[str],
+    *,
+    limit: int,
+    after: Position | None,
+    filter: Filter = ALL,
+    fits: Callable[[Task], bool] | None = None,
+) -> Slice:
+    """Those of ``lists`` whose position is beyond ``after`` and that fit (None: all
+    do): ``limit`` at most, and not more than are found with little trouble.
 
-    "waiting" has every live task, in flight or not; "cron" the next runs of schedules.
-    Raises InvalidInput for another ``which``.
+    ``fits`` says what ``filter`` does (see ``Filter.test``). Raises InvalidInput for a
+    list that does not exist.
     """
-    total, beyond = _list(queue, which, limit + 1, after)
+    most = SLICE_TASKS if fits is not None else min(limit, SLICE_TASKS)
     chosen: list[Task] = []
     size = 0
-    for task in islice(beyond, limit + 1):
-        if len(chosen) == limit or size > PAGE_BYTES:
-            return Page(chosen, total, position(chosen[-1]))
-        chosen.append(task)
-        size += len(task.spec) + len(task.error or b"")
-    return Page(chosen, total, None)
+    last: Position | None = None
+    beyond = _beyond(queue, lists, filter, after, most + 1)
+    for looked_at, task in enumerate(beyond):
+        if len(chosen) == limit or size > SLICE_BYTES or looked_at == SLICE_TASKS:
+            return Slice(chosen, last)
+        last = (task.eta, task.order)
+        if fits is None or fits(task):
+            chosen.append(task)
+            size += len(task.spec) + len(task.error or b"")
+    return Slice(chosen, None)
+
+
+class Count(NamedTuple):
+    """How many tasks of a slice fit."""
+
+    number: int
+    #: See Slice.
+    cursor: Position | None
+
+
+def count(
+    queue: TaskQueue,
+    lists: Collection[str],
+    *,
+    after: Position | None,
+    filter: Filter,
+    fits: Callable[[Task], bool],
+) -> Count:
+    """As ``tasks``, but only how many."""
+    number = 0
+    last: Position | None = None
+    beyond = _beyond(queue, lists, filter, after, SLICE_TASKS + 1)
+    for looked_at, task in enumerate(beyond):
+        if looked_at == SLICE_TASKS:
+            return Count(number, last)
+        last = (task.eta, task.order)
+        number += fits(task)
+    return Count(number, None)
+
+
+def total(queue: TaskQueue, lists: Collection[str], filter: Filter) -> int | None:
+    """How many tasks of ``lists`` fit ``filter``; None if that takes a search."""
+    if filter.is_wide:
+        return sum(_length(queue, name) for name in set(lists))
+    if filter == ALL._replace(queue=filter.queue) and set(lists) <= set(LIVE):
+        one = queue.turns.queues.get(filter.queue or "")
+        if one is None:
+            return 0
+        numbers = {"waiting": one.waiting, "leased": one.in_flight}
+        return sum(numbers[name] for name in set(lists))
+    return None
 
 
 def oldest_due(queue: TaskQueue, now: float) -> Task | None:
@@ -49,23 +116,53 @@ def oldest_due(queue: TaskQueue, now: float) -> Task | None:
     return task if task is not None and task.eta <= now else None
 
 
-def _list(
-    queue: TaskQueue, which: str, most: int, after: Position | None
-) -> tuple[int, Iterable[Task]]:
-    """How many tasks a list has, and the first ``most`` (or more) beyond ``after``."""
-    if which == "waiting":
-        held = (
-            t for t in queue.leased.values() if after is None or position(t) > after
+def _length(queue: TaskQueue, name: str) -> int:
+    lengths: dict[str, Callable[[], int]] = {
+        "waiting": lambda: queue.waiting,
+        "leased": lambda: len(queue.leased),
+        "succeeded": lambda: len(queue.succeeded),
+        "dead": lambda: len(queue.dead),
+        "expired": lambda: len(queue.expired),
+        RUNS: lambda: len(queue.runs),
+    }
+    if name not in lengths:
+        raise _no_list(name)
+    return lengths[name]()
+
+
+def _beyond(
+    queue: TaskQueue,
+    lists: Collection[str],
+    filter: Filter,
+    after: Position | None,
+    most: int,
+) -> Iterable[Task]:
+    """The first ``most`` (or more) of ``lists`` beyond ``after``, in order; of those
+    that wait not many more than may fit ``filter``."""
+    parts = [_part(queue, name, filter, after, most) for name in dict.fromkeys(lists)]
+    return parts[0] if len(parts) == 1 else heapq.merge(*parts, key=position)
+
+
+def _part(
+    queue: TaskQueue, name: str, filter: Filter, after: Position | None, most: int
+) -> Iterable[Task]:
+    if name == "waiting":
+        return queue.turns.beyond(after, most, queue=filter.queue, origin=filter.origin)
+    if name == "leased":
+        held = queue.leased.values()
+        return sorted(
+            (t for t in held if after is None or position(t) > after), key=position
         )
-        leased = sorted(held, key=position)
-        waiting = queue.turns.beyond(after, most)
-        return len(queue.tasks), heapq.merge(leased, waiting, key=position)
-    if which == "success":
-        return len(queue.succeeded), queue.succeeded.beyond(after)
-    if which == "dead":
-        return len(queue.dead), queue.dead.beyond(after)
-    if which == "expired":
-        return len(queue.expired), queue.expired.beyond(after)
-    if which == "cron":
-        return len(queue.runs), queue.runs.beyond(after)
-    raise InvalidInput(f"there is no list {which!r}")
+    if name == "succeeded":
+        return queue.succeeded.beyond(after)
+    if name == "dead":
+        return queue.dead.beyond(after)
+    if name == "expired":
+        return queue.expired.beyond(after)
+    if name == RUNS:
+        return queue.runs.beyond(after)
+    raise _no_list(name)
+
+
+def _no_list(name: str) -> InvalidInput:
+    return InvalidInput(f"there is no list {name!r:.50}")

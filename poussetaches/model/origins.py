@@ -13,6 +13,7 @@ from itertools import chain, count, islice
 
 from poussetaches.model.caps import Caps
 from poussetaches.model.gate import Gate
+from poussetaches.model.lane import Lane
 from poussetaches.model.origin import Origin
 
 
@@ -37,6 +38,11 @@ class Origins(dict[str, Origin]):
         if origin is None:
             origin = self[name] = Origin(name, self._caps.of(name))
         return origin
+
+    def lanes_of(self, name: str) -> list[Lane]:
+        """Those in which something waits for the origin of that name."""
+        origin = self.get(name)
+        return [] if origin is None else [*origin.lanes.values()]
 
     def drop(self, origin: Origin) -> None:
         """Nothing waits for it or is in flight any more: know nothing of it."""

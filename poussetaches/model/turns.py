@@ -20,8 +20,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Collection, Iterator, Mapping
-from itertools import chain
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -29,7 +28,7 @@ from poussetaches.errors import IllegalEvent
 from poussetaches.model.caps import NO_CAPS, Caps
 from poussetaches.model.expiries import Expiries
 from poussetaches.model.groups import Groups, group_of
-from poussetaches.model.lane import Lane, in_turn, starts
+from poussetaches.model.lane import Lane, beyond
 from poussetaches.model.line import Line, Position, position
 from poussetaches.model.named_queue import Queue
 from poussetaches.model.origin import Origin
@@ -328,18 +327,24 @@ class Turns:
 
     # --- the lists --------------------------------------------------------------------
 
-    def beyond(self, after: Position | None, most: int) -> Iterator[Task]:
+    def beyond(
+        self,
+        after: Position | None,
+        most: int,
+        *,
+        queue: str | None = None,
+        origin: str | None = None,
+    ) -> Iterator[Task]:
         """The first ``most`` (or more) that stand beyond ``after``, in order. Not to be
-        used any more once a turn has changed.
-
-        Cheap with few lanes, and on the first page: only those are looked into whose
-        turn comes.
-        """
-        lines = [line for queue in self._rota for line in queue.lines.values()]
-        coming = heapq.merge(*(line.beyond(after) for line in lines), key=position)
-        begun = [*self._aside]
-        if after is not None:
-            begun += chain.from_iterable(line.until(after) for line in lines)
-        firsts = heapq.nsmallest(most, starts(begun, after))
-        in_lanes = in_turn(heapq.merge(firsts, starts(coming, None)))
+        used any more once a turn has changed. ``queue``, ``origin``: those in lanes of
+        others are not wanted."""
+        rota = [one for one in self._rota if queue in (None, one.name)]
+        lines = [line for one in rota for line in one.lines.values()]
+        aside: Iterable[Lane] = self._aside
+        if origin is not None:
+            lines, aside = [], self.origins.lanes_of(origin)
+        aside = [one for one in aside if queue in (None, one.queue.name)]
+        in_lanes = beyond(lines, aside, after, most)
+        if self._behind.first() is None:
+            return in_lanes
         return heapq.merge(in_lanes, self._behind.beyond(after), key=position)

@@ -26,10 +26,21 @@ from poussetaches.schema.schedule import (
     rehearsal_json,
     schedule_json,
 )
+from poussetaches.schema.selection import (
+    DEAD_FILTERS,
+    FILTERS,
+    Selection,
+    parse_filter,
+    parse_selection,
+    parse_states,
+    read_selection,
+)
 from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
 from poussetaches.schema.trace import read_trace, with_trace
 
 __all__ = [
+    "DEAD_FILTERS",
+    "FILTERS",
     "FIRST_STATUS",
     "LAST_STATUS",
     "LONGEST_DELAY",
@@ -43,19 +54,24 @@ __all__ = [
     "PushRequest",
     "Queues",
     "ScheduleView",
+    "Selection",
     "TaskView",
     "encode",
     "new_id",
     "origin_json",
     "parse_batch",
+    "parse_filter",
     "parse_follow_ups",
     "parse_lift",
     "parse_message",
     "parse_push",
     "parse_queue",
+    "parse_selection",
+    "parse_states",
     "queue_json",
     "read_message",
     "read_trace",
+    "read_selection",
     "rehearsal_json",
     "report_json",
     "schedule_json",

@@ -1,6 +1,6 @@
 """What the supervisor does with each message: a table, and thin handlers.
 
-A handler decides nothing; it asks the keeper, the dispatch or the listing. What it
+A handler decides nothing; it asks the keeper or the dispatch. What it
 sends travels after the tick's commit.
 """
 
@@ -28,26 +28,22 @@ from poussetaches.config import Config
 from poussetaches.errors import (
     ChannelError,
     IllegalEvent,
-    InvalidInput,
     PousseTachesError,
 )
 from poussetaches.log import about
-from poussetaches.model import listing
 from poussetaches.model.attempt import TOLD
 from poussetaches.model.backoff import Growth
-from poussetaches.model.line import Position
 from poussetaches.model.task import NO_ANSWER, Special, Submission, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
+from poussetaches.supervisor.list_verbs import ListVerbs
 from poussetaches.supervisor.origin_verbs import OriginVerbs
 from poussetaches.supervisor.queue_verbs import QueueVerbs
 from poussetaches.supervisor.schedule_verbs import ScheduleVerbs
 from poussetaches.supervisor.stats import Stats
 from poussetaches.supervisor.task_verbs import TaskVerbs
 
-#: The most tasks that a page may have.
-LONGEST_PAGE = 1000
 #: Characters of a task's id, and of a schedule's, so that no task can have the id of a
 #: schedule's run.
 TASK_ID, SCHEDULE_ID = 32, 40
@@ -101,9 +97,9 @@ class Handlers:
         self._verbs: dict[str, Callable[..., Any]] = {
             "status": self._status,
             "stats": self._everything,
-            "page": self._page,
             "pause": keeper.pause,
             "resume": keeper.resume,
+            **ListVerbs(keeper, self._view).table(),
             **ScheduleVerbs(keeper).table(),
             **queue_verbs.table(),
             **OriginVerbs(keeper).table(),
@@ -220,21 +216,6 @@ class Handlers:
 
     def _everything(self) -> dict[str, Any]:
         return self._stats.everything(time.monotonic())
-
-    def _page(self, which: str, limit: int, cursor: str | None) -> dict[str, Any]:
-        if not isinstance(which, str) or not isinstance(cursor, str | None):
-            raise ChannelError(f"a page of {which!r:.50} after {cursor!r:.50}")
-        if not isinstance(limit, int) or limit < 1:
-            raise ChannelError(f"a page of {limit!r:.50} tasks")
-        queue = self._keeper.queue
-        after = None if cursor is None else _position(cursor)
-        page = listing.page(queue, which, limit=min(limit, LONGEST_PAGE), after=after)
-        following = None if page.cursor is None else "{!r},{}".format(*page.cursor)
-        return {
-            "tasks": [self._view(task) for task in page.tasks],
-            "total": page.total,
-            "cursor": following,
-        }
 
     def _view(self, task: Task) -> tuple[Any, ...]:
         """A task for the public, times by the wall clock (see ``schema.TaskView``)."""

@@ -25,6 +25,7 @@ from poussetaches.errors import (
     StoreFull,
     TooLarge,
 )
+from poussetaches.model.filter import ALL, Filter
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import Spec
@@ -44,6 +45,8 @@ class Gateway:
         self.asked: list[tuple[Any, ...]] = []
         self.error: PousseTachesError | None = None
         self.tasks: list[TaskView] = []
+        #: Where the page after theirs begins.
+        self.following: str | None = "next"
 
     def push(self, requests: Sequence[PushRequest]) -> list[str]:
         self._note("push", *requests)
@@ -58,10 +61,14 @@ class Gateway:
         return {"in_flight": 0}
 
     def page(
-        self, which: str, *, limit: int, cursor: str | None
+        self, lists: Sequence[str], filter: Filter, *, limit: int, cursor: str | None
     ) -> tuple[list[TaskView], int, str | None]:
-        self._note("page", which, limit, cursor)
-        return self.tasks, len(self.tasks), "next"
+        self._note("page", lists, filter, limit, cursor)
+        return self.tasks, len(self.tasks), self.following
+
+    def count(self, lists: Sequence[str], filter: Filter) -> int:
+        self._note("count", lists, filter)
+        return 7
 
     def pause(self) -> None:
         self._note("pause")
@@ -92,6 +99,10 @@ class Answer:
 
 Ask = Callable[..., Answer]
 
+SHOWN = TaskView(
+    "b" * 32, Spec("http://a/", b"x", 200), "", 0.0, 1.0, 2, 0.0, None, 0, "waiting"
+)
+
 
 @pytest.fixture
 def gateway() -> Gateway:
@@ -108,7 +119,12 @@ def ask(gateway: Gateway, vitals: Health) -> Iterator[Ask]:
     app = validator(make_app(gateway, vitals))  # type: ignore[arg-type]
 
     def ask(
-        method: str, path: str, body: bytes = b"", query: str = "", type: str = ""
+        method: str,
+        path: str,
+        body: bytes = b"",
+        query: str = "",
+        type: str = "",
+        accept: str = "",
     ) -> Answer:
         environ: dict[str, Any] = {
             "CONTENT_TYPE": type,
@@ -117,6 +133,7 @@ def ask(gateway: Gateway, vitals: Health) -> Iterator[Ask]:
             "PATH_INFO": path,
             "QUERY_STRING": query,
             "CONTENT_LENGTH": str(len(body)),
+            "HTTP_ACCEPT": accept,
         }
         setup_testing_defaults(environ)
         environ["wsgi.input"] = io.BytesIO(body)
@@ -198,14 +215,98 @@ def called(app: Any, path: str, body: bytes) -> tuple[str, bytes]:
     return statuses[0], ID.sub(b"id", answer)
 
 
-@pytest.mark.parametrize("which", ["waiting", "success", "dead", "cron"])
-def test_each_list_is_a_page_of_tasks(ask: Ask, gateway: Gateway, which: str) -> None:
-    spec = Spec("http://a/", b"x", 200)
-    gateway.tasks = [TaskView("b" * 32, spec, "", 0.0, 1.0, 2, 0.0, None, 0, "waiting")]
-    page = ask("GET", f"/{which}", query="limit=3&cursor=1.0,2").json
+@pytest.mark.parametrize(
+    ("path", "lists"),
+    [
+        ("/waiting", ("waiting", "leased")),
+        ("/success", ("succeeded",)),
+        ("/dead", ("dead",)),
+        ("/cron", ("runs",)),
+        ("/expired", ("expired",)),
+        ("/tasks", ("waiting", "leased")),
+    ],
+)
+def test_each_list_is_a_page_of_tasks(
+    ask: Ask, gateway: Gateway, path: str, lists: tuple[str, ...]
+) -> None:
+    gateway.tasks = [SHOWN]
+    page = ask("GET", path, query="limit=3&cursor=1.0,2").json
     assert [task["id"] for task in page["tasks"]] == ["b" * 32]
     assert (page["total"], page["cursor"]) == (1, "next")
-    assert gateway.asked == [("page", which, 3, "1.0,2")]
+    query = "queue=m%C3%A9l&url=http://a/&origin=HTTP://a&status=5xx,none,404"
+    assert ask("GET", path, query=query).status == 200
+    ranges = ((500, 599), (-1, -1), (404, 404))
+    filter = Filter("mél", "http://a:80", b"http://a/", ranges)
+    usual = 100 if path == "/tasks" else 1000
+    assert gateway.asked == [
+        ("page", lists, ALL, 3, "1.0,2"),
+        ("page", lists, filter, usual, None),
+    ]
+
+
+def test_tasks_are_listed_and_counted_by_state(ask: Ask, gateway: Gateway) -> None:
+    assert ask("GET", "/tasks", query="state=dead,expired").status == 200
+    assert ask("GET", "/tasks/count", query="state=dead&queue=m").json == {"total": 7}
+    assert gateway.asked == [
+        ("page", ("dead", "expired"), ALL, 100, None),
+        ("count", ("dead",), Filter("m")),
+    ]
+
+
+def test_a_cause_is_for_dead_letters_only(ask: Ask, gateway: Gateway) -> None:
+    assert ask("GET", "/dead", query="cause=0123456789abcdef").status == 200
+    assert gateway.asked[0][2] == Filter(cause="0123456789abcdef")
+    assert ask("GET", "/tasks", query="cause=0123456789abcdef").status == 400
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/dead", "/waiting"])
+def test_a_list_comes_as_lines_if_they_are_asked_for(
+    ask: Ask, gateway: Gateway, path: str
+) -> None:
+    gateway.tasks = [SHOWN, SHOWN]
+    answer = ask("GET", path, accept="text/html, application/x-ndjson;q=0.9")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert answer.headers["poussetaches-cursor"] == "next"
+    lines = answer.body.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["b" * 32] * 2
+    gateway.tasks, gateway.following = [], None
+    answer = ask("GET", path, accept="application/x-ndjson")
+    assert (answer.body, "poussetaches-cursor" in answer.headers) == (b"", False)
+    assert ask("GET", path, accept="*/*").json["tasks"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("state=", "state"),
+        ("state=waiting,", "state"),
+        ("state=cancelled", "state"),
+        ("state=runs", "state"),
+        ("queue=", "queue"),
+        ("queue=a&queue=b", "queue"),
+        ("queue=%FF", "queue"),
+        ("origin=a", "origin"),
+        ("status=", "status"),
+        ("status=5x", "status"),
+        ("status=5%C2%B23", "status"),
+        ("status=600", "status"),
+        ("status=" + "500," * 60, "status"),
+        ("url=" + "x" * 9000, "url"),
+        ("queu=mail", "queu"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/tasks", "/tasks/count"])
+def test_a_filter_that_makes_no_sense_is_refused(
+    ask: Ask, gateway: Gateway, path: str, query: str, field: str
+) -> None:
+    answer = ask("GET", path, query=query)
+    assert (answer.status, answer.json["error"]["field"]) == (400, field)
+    assert gateway.asked == []
+
+
+def test_the_ancestor_lists_take_no_notice_of_what_they_do_not_know(ask: Ask) -> None:
+    assert ask("GET", "/waiting", query="fresh=1&state=dead").status == 200
+    assert ask("GET", "/waiting", query="status=x").status == 400
 
 
 def test_an_empty_list_is_empty_and_not_null(ask: Ask) -> None:
@@ -236,7 +337,7 @@ def test_steering_answers_200_with_nothing(
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/waiting/", "//", "/cron/x", "/%ff", "/é", "/tasks"]
+    "path", ["/nothing", "/waiting/", "//", "/cron/x", "/%ff", "/é", "/tasks/"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_path_is_404(

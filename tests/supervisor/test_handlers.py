@@ -37,6 +37,7 @@ from poussetaches.config import Config
 from poussetaches.errors import IllegalEvent
 from poussetaches.model.backoff import Growth
 from poussetaches.model.events import Scheduled
+from poussetaches.model.filter import ALL
 from poussetaches.model.named_queue import SHARES
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Special, State, Submission, Terms
@@ -167,8 +168,13 @@ def push(id: str = TASK, delay: float = 0.0, schedule: str = "") -> Push:
 
 
 def page(**arguments: Any) -> Call:
-    sound = {"which": "waiting", "limit": 10, "cursor": None}
+    sound = {"lists": ["waiting"], "filter": ALL, "limit": 10, "cursor": None}
     return Call(1, "page", sound | arguments)
+
+
+def count(**arguments: Any) -> Call:
+    sound = {"lists": ["waiting"], "filter": ALL, "cursor": None}
+    return Call(1, "count", sound | arguments)
 
 
 def follow_up(id: str = "f" * 32, delay: float = 0.0) -> Submission:
@@ -195,7 +201,6 @@ def test_pushes_leases_and_outcomes(house: House, api: Child, worker: Child) -> 
     [
         (push(SCHEDULE, 0.0, "every now and then"), "invalid"),
         (push(SCHEDULE, 0.0, "x" * 20_000), "invalid"),
-        (page(which="secrets"), "invalid"),
         (page(cursor="x"), "invalid"),
         (page(cursor="1e999,1"), "invalid"),
         (page(cursor="1.0," + "9" * 5000), "invalid"),
@@ -278,7 +283,24 @@ def obstacles(house: House, api: Child) -> Any:
 # --- what no sound child says -------------------------------------------------------
 
 NUMBERED: Any = {1: 2}
-NO_NAMES: list[Any] = [None, 1, [], {}, b"waiting"]
+NO_LISTS: list[Any] = [None, 1, [], {}, "dead", [b"dead"], ["all"], ["dead"] * 9, [[]]]
+NO_FILTERS: list[Any] = [
+    None,
+    {},
+    [],
+    "queue",
+    [None] * 5,
+    [1, None, b"", [], None],
+    [None, "x" * 20_000, b"", [], None],
+    [None, None, "text", [], None],
+    [None, None, bytes(20_000), [], None],
+    [None, None, b"", [500], None],
+    [None, None, b"", [[500, 499]], None],
+    [None, None, b"", [[500, 1000]], None],
+    [None, None, b"", [[0.5, 600]], None],
+    [None, None, b"", [[500, 599]] * 200, None],
+    [None, None, b"", [], b"cause"],
+]
 NO_LIMITS: list[Any] = [None, "1", 0, -1, 1.5, [], math.nan, -(2**63)]
 NO_CURSORS: list[Any] = [5, b"1,2", [1.0, 2], {}, True]
 EXPIRING = Terms(special=Special(expires=1.0))
@@ -309,8 +331,12 @@ NONSENSE_OF_AN_API: list[Message] = [
     Call(1, "page", {}),
     Call(1, "pause", {"for": "ever"}),
     Call(1, "status", NUMBERED),
-    Call(1, "page", {"which": "waiting", "limit": 1, "cursor": None, "self": 1}),
-    *[page(which=which) for which in NO_NAMES],
+    page(self=1),
+    *[page(lists=lists) for lists in NO_LISTS],
+    *[page(filter=filter) for filter in NO_FILTERS],
+    *[count(filter=filter) for filter in NO_FILTERS],
+    count(lists=[]),
+    count(cursor=1),
     *[page(limit=limit) for limit in NO_LIMITS],
     *[page(cursor=cursor) for cursor in NO_CURSORS],
     Ready(0),

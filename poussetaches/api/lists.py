@@ -1,0 +1,40 @@
+"""The tasks, by their states and what they have in common: listed, and counted. Runs in
+the api."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bottle import HTTPResponse
+
+from poussetaches.api.ancestor import JSON, Route
+from poussetaches.api.gateway import Gateway
+from poussetaches.api.page import page
+from poussetaches.api.query import query_texts
+from poussetaches.model.filter import Filter
+from poussetaches.schema import FILTERS, encode, parse_filter, parse_states
+
+#: What is shown unless asked otherwise.
+USUAL_STATES = "waiting,leased"
+USUAL_PAGE = 100
+
+
+def routes(gateway: Gateway) -> Iterator[Route]:
+    """Method, path and view of everything this surface has."""
+
+    def listed() -> HTTPResponse:
+        states, filter = _asked("limit", "cursor")
+        return page(gateway, states, filter, usual=USUAL_PAGE)
+
+    def count() -> HTTPResponse:
+        total = gateway.count(*_asked())
+        return HTTPResponse(encode({"total": total}), 200, JSON)
+
+    yield "GET", "/tasks", listed
+    yield "GET", "/tasks/count", count
+
+
+def _asked(*others: str) -> tuple[tuple[str, ...], Filter]:
+    """The states and the filter that the query names."""
+    texts = query_texts(("state", *FILTERS, *others), others=False)
+    return parse_states(texts.get("state", USUAL_STATES)), parse_filter(texts)
