@@ -275,17 +275,6 @@ def _is_history(message: Ended) -> bool:
     return message.result is None and message.kind in TOLD
 
 
-def _position(cursor: str) -> Position:
-    try:
-        eta, order = cursor.split(",")
-        position = float(eta), int(order)
-        if not math.isfinite(position[0]):
-            raise ValueError(eta)
-    except ValueError:
-        raise InvalidInput("cursor: not one that a page gave", field="cursor") from None
-    return position
-
-
 def _refusal(number: int, error: PousseTachesError) -> Reply:
     retry_after = getattr(error, "retry_after", None)
     return Reply(number, None, (error.code, error.message, error.field, retry_after))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from poussetaches.api.ancestor import LONGEST_PAGE
 from poussetaches.api.openapi.parts import (
     ID,
     Json,
@@ -25,6 +24,7 @@ from poussetaches.api.openapi.parts import (
     whole,
 )
 from poussetaches.api.openapi.pushes import DESCRIPTIONS
+from poussetaches.api.page import LONGEST_PAGE
 from poussetaches.model.task import State
 
 STATES = [state.value for state in State]
