@@ -14,7 +14,13 @@ from poussetaches.model.filter import Filter
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import LastRun, Terms
-from poussetaches.schema import OriginView, PushRequest, ScheduleView, TaskView
+from poussetaches.schema import (
+    OriginView,
+    PushRequest,
+    ScheduleView,
+    TaskView,
+    stats_json,
+)
 
 #: Slices of lists that are under way at the same time.
 PAGES_AT_ONCE = 2
@@ -52,9 +58,16 @@ class Gateway:
         return answered
 
     def stats(self) -> dict[str, Any]:
-        """The long one."""
-        answered: dict[str, Any] = self._channel.call("stats")
-        return answered
+        """The long one: see ``stats_json``."""
+        told: dict[str, Any] = self._channel.call("stats")
+        queues: list[Sequence[Any]] = []
+        # Bit by bit, so that others have their turn.
+        is_over = False
+        while not is_over:
+            after = queues[-1][0] if queues else ""
+            some, is_over = self._channel.call("queue_stats", after=after)
+            queues += some
+        return stats_json(told, queues)
 
     def page(
         self,

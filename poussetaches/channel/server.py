@@ -53,6 +53,11 @@ class Peer:
         """Whether ``flush`` has something to send."""
         return bool(self._packed or self._unsent)
 
+    @property
+    def unsent(self) -> int:
+        """What waits for room in the channel, bytes."""
+        return len(self._unsent)
+
     def flush(self) -> bool:
         """Send what can be sent; False if something remains for when there is room.
 

@@ -10,7 +10,7 @@ What becomes of an attempt is decided in ``endings.py``, of a schedule in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from poussetaches.errors import Conflict, InvalidInput
@@ -21,6 +21,7 @@ from poussetaches.model.events import (
     Leased,
     Pushed,
     QueueSet,
+    Recurred,
     Replaced,
 )
 from poussetaches.model.queue import TaskQueue
@@ -28,6 +29,9 @@ from poussetaches.model.queue_decisions import NOTHING_SAID, check_number
 from poussetaches.model.recurrence import recur, refuse_contradiction, schedule
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import DEFAULT_QUEUE, Spec, Submission, Task, Terms
+
+#: By how many tasks the events of pushes make the queue longer.
+GROWTH: dict[type[Event], int] = {Pushed: 1, Recurred: 1, Cancelled: -1}
 
 
 class Policy(NamedTuple):
@@ -135,6 +139,16 @@ def replace(
         )
     terms = Terms.of(terms)
     return [Replaced(task.id, now, _eta(queue, now, delay, terms), spec, terms)]
+
+
+def growth(events: Iterable[Event]) -> int:
+    """By how many tasks the queue gets longer."""
+    return sum(GROWTH.get(type(event), 0) for event in events)
+
+
+def pushes(events: Iterable[Event]) -> bool:
+    """Whether a task comes of them, a callback or one that an answer asked for."""
+    return any(isinstance(event, Pushed) for event in events)
 
 
 def timeout(queue: TaskQueue, task: Task, usual: float) -> float:

@@ -35,6 +35,7 @@ from poussetaches.schema.selection import (
     parse_states,
     read_selection,
 )
+from poussetaches.schema.stats import QueueNumbers, stats_json
 from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
 from poussetaches.schema.trace import read_trace, with_trace
 
@@ -52,6 +53,7 @@ __all__ = [
     "OriginView",
     "PushBody",
     "PushRequest",
+    "QueueNumbers",
     "Queues",
     "ScheduleView",
     "Selection",
@@ -75,6 +77,7 @@ __all__ = [
     "rehearsal_json",
     "report_json",
     "schedule_json",
+    "stats_json",
     "task_json",
     "with_trace",
 ]

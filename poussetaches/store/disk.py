@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 from poussetaches.errors import StoreError, StoreFull
+from poussetaches.model.histogram import Histogram
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import format
 from poussetaches.store.dirlock import DirLock
-from poussetaches.store.files import NO_ROOM, remove_unfinished, sync_directory
+from poussetaches.store.files import (
+    NO_ROOM,
+    dump_path,
+    generations,
+    remove_unfinished,
+    sync_directory,
+)
 from poussetaches.store.format import Record
 from poussetaches.store.journal import Journal
 from poussetaches.store.recovery import Recovered, forget_before, recover
+
+#: Seconds: from a disk with a memory of its own that needs no power, to one that fails.
+SYNC_BOUNDS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
+    *(0.05, 0.1, 0.25, 0.5, 1.0, 5.0),
+)
 
 
 class Store:
@@ -26,6 +42,8 @@ class Store:
         self._journal: Journal
         self._pending: list[bytes] = []
         self._pending_size = format.ARRAY.size
+        #: How long syncs took, seconds.
+        self.syncs = Histogram(SYNC_BOUNDS)
         #: Bytes written to the journal since the last dump was begun.
         self.journal_size = 0
         self._unsynced = False
@@ -56,6 +74,18 @@ class Store:
     def generation(self) -> int:
         """The generation of the journal that is written now."""
         return self._journal.generation
+
+    def dumped(self) -> tuple[int, float] | None:
+        """The size of the newest dump, bytes, and when it was finished, posix seconds;
+        None: there is none, or it cannot be looked at."""
+        newest = max(generations(self.directory, "dump"), default=None)
+        if newest is None:
+            return None
+        try:
+            status = os.stat(dump_path(self.directory, newest))
+        except FileNotFoundError:
+            return None  # a newer one has just replaced it
+        return status.st_size, status.st_mtime
 
     @property
     def has_news(self) -> bool:
@@ -101,7 +131,9 @@ class Store:
 
     def sync(self) -> None:
         """Make durable what was committed. Raises OSError, as ``commit``."""
+        began = time.monotonic()
         self._journal.sync()
+        self.syncs.add(time.monotonic() - began)
         self._unsynced = False
         self._is_pressing = False
 

@@ -139,8 +139,6 @@ class Children:
         self._by_fd: dict[int, Child] = {}
         #: Those that were parted with, and whose process has yet to end.
         self._dying: list[Child] = []
-        #: How often a child was replaced.
-        self.restarts = 0
 
     def __iter__(self) -> Iterator[Child]:
         return iter(list(self._by_fd.values()))
@@ -148,6 +146,14 @@ class Children:
     def __len__(self) -> int:
         """How many processes there are, those that are about to end included."""
         return len(self._by_fd) + len(self._dying)
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often a child was replaced, by role."""
+        found = dict.fromkeys((place.role for place in self._places), 0)
+        for place in self._places:
+            found[place.role] += max(0, place.started - 1)
+        return found
 
     def workers(self) -> list[Child]:
         """The workers that can be given tasks."""
@@ -183,7 +189,6 @@ class Children:
                 continue
             place.due_at = None
             place.started += 1
-            self.restarts += place.started > 1
             self._by_fd[child.peer.fileno()] = child
             started.append(child)
         return started

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: How much longer than an attempt may take its outcome is waited for, seconds.
 GRACE = 30.0
+#: Beyond this, seconds, it is overdue.
+MOMENT = 10.0
 #: How long leasing rests when the disk has no room even for that, seconds.
 REST = 1.0
 
@@ -59,6 +61,14 @@ class Dispatch:
     def free(self) -> int:
         """Attempts that all workers together could begin now."""
         return sum(worker.free for worker in self._children.workers())
+
+    def overdue(self, now: float) -> int:
+        """Attempts that are longer under way than their timeout and a moment allow: a
+        worker does not end them, though it may say that it lives. ``now``:
+        monotonic."""
+        latest = now + GRACE - MOMENT
+        holds = (hold for child in self._children for hold in child.holds.values())
+        return sum(hold.deadline < latest for hold in holds)
 
     def lease(self, now: float) -> None:
         """Lease what is due while a worker is free. ``now``: monotonic."""
@@ -133,14 +143,18 @@ class Dispatch:
             message.result,
         )
         succeeded = message.ok
+        told = message.status, message.duration
+        meters = self._keeper.meters
         if hold.is_valid():
             # Should this raise, the worker still holds the task, and loses it with its
             # life.
             self._keeper.conclude(hold.task, outcome)
             # Not where what is to follow the success could not be accepted.
             succeeded = hold.task.state is State.SUCCEEDED
+            meters.ended(hold.task, hold.attempt, succeeded, *told)
         else:
             self.late += 1
+            meters.came_to_nothing(hold.task, *told)
             log.info("outcome of a cancelled task", extra=fields(task=hold.task.id))
         del worker.holds[message.lease]
         worker.busy += message.duration
@@ -157,6 +171,7 @@ class Dispatch:
             if hold.is_valid():
                 self.lost += 1
                 self._keeper.lose(hold.task, reason)
+                self._keeper.meters.lost(hold.task)
         worker.holds.clear()
 
     def hand_back(self, worker: Child) -> None:

@@ -63,6 +63,12 @@ class Dumper:
         self._failures = 0
         #: How long the last dump took, seconds; None before the first.
         self.duration: float | None = None
+        #: The size of the last dump, also of one before this start, bytes, and when it
+        #: was finished, posix seconds; None: there is none.
+        self.last = keeper.store.dumped()
+        #: Dumps that were written since the start, and that were not to be.
+        self.written = 0
+        self.failed = 0
 
     @property
     def _store(self) -> Store:
@@ -91,6 +97,7 @@ class Dumper:
         try:
             self._generation = self._store.rotate()
         except StoreFull as error:
+            self.failed += 1
             log.warning("no dump: %s; %s", error, self._next_attempt())
             return
         gc.freeze()  # so that no collection in the child touches, and copies, our pages
@@ -100,6 +107,7 @@ class Dumper:
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.ENOMEM):
                 raise
+            self.failed += 1
             log.warning("no dump: %s; %s", error.strerror, self._next_attempt())
             return
         if pid == 0:
@@ -150,9 +158,12 @@ class Dumper:
         if code != 0:
             if code != FAILED:
                 log.warning("no dump: %s; %s", describe(code), self._next_attempt())
+            self.failed += 1
             self._tidy(self._store.forget_unfinished)
             return
         self._failures = 0
+        self.written += 1
+        self.last = self._store.dumped()
         self.duration = now - self._begun_at
         log.info(
             "dumped",

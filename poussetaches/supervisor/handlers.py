@@ -97,6 +97,7 @@ class Handlers:
         self._verbs: dict[str, Callable[..., Any]] = {
             "status": self._status,
             "stats": self._everything,
+            "queue_stats": self._queue_stats,
             "pause": keeper.pause,
             "resume": keeper.resume,
             **ListVerbs(keeper, self._view).table(),
@@ -178,6 +179,8 @@ class Handlers:
         except IllegalEvent:
             raise  # a bug of ours: ending before the commit is the safe way out
         except PousseTachesError as error:
+            refused = self._stats.refused
+            refused[error.code] = refused.get(error.code, 0) + len(message.submissions)
             child.peer.send(_refusal(number, error))
         else:
             child.peer.send(Reply(number, ids))
@@ -216,6 +219,11 @@ class Handlers:
 
     def _everything(self) -> dict[str, Any]:
         return self._stats.everything(time.monotonic())
+
+    def _queue_stats(self, after: str) -> tuple[Any, ...]:
+        if not isinstance(after, str):
+            raise ChannelError(f"the numbers of queues after {after!r:.50}")
+        return self._stats.queues(after)
 
     def _view(self, task: Task) -> tuple[Any, ...]:
         """A task for the public, times by the wall clock (see ``schema.TaskView``)."""

@@ -14,30 +14,17 @@ from collections.abc import Callable
 from poussetaches.errors import IllegalEvent, QueueFull, StoreFull, TooLarge
 from poussetaches.log import fields
 from poussetaches.model import decisions, endings, recurrence
-from poussetaches.model.bounds import (
-    UNBOUNDED,
-    Bounds,
-    forget,
-    forget_at,
-    fullness,
-)
+from poussetaches.model.bounds import UNBOUNDED, Bounds, forget, forget_at, fullness
 from poussetaches.model.decisions import Policy
 from poussetaches.model.endings import Outcome
-from poussetaches.model.events import (
-    Cancelled,
-    Event,
-    Moved,
-    Paused,
-    Pushed,
-    Recurred,
-    Resumed,
-)
+from poussetaches.model.events import Event, Moved, Paused, Resumed
 from poussetaches.model.expiries import EXPIRED_AT_ONCE, expires_at
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import NO_ANSWER, Submission, Task
 from poussetaches.store.disk import Store
 from poussetaches.supervisor import aftermath
 from poussetaches.supervisor.clock import Clock
+from poussetaches.supervisor.meters import Meters
 from poussetaches.supervisor.orphans import Orphans
 
 log = logging.getLogger(__name__)
@@ -46,9 +33,6 @@ log = logging.getLogger(__name__)
 #: up to a limit, because what is allocated ahead is read at every start.
 ROOM_PER_TASK = 256
 MOST_ROOM = 16 * 1024 * 1024
-
-#: By how many tasks the events of pushes make the queue longer.
-GROWTH: dict[type[Event], int] = {Pushed: 1, Recurred: 1, Cancelled: -1}
 
 #: After how many seconds something that was full may have room.
 FULL_PAUSE = 10
@@ -77,6 +61,7 @@ class Keeper:
         self.queue = queue
         self.store = store
         self.clock = clock
+        self.meters = Meters(queue, clock.now())
         self._policy = policy
         self.rules = policy.rules
         self._slots = slots
@@ -114,7 +99,7 @@ class Keeper:
         return events
 
     def _accept(self, events: list[Event], now: float) -> None:
-        count = sum(GROWTH.get(type(event), 0) for event in events)
+        count = decisions.growth(events)
         if count <= 0:
             self._record(events, spare=self._ends_room())
             return
@@ -134,6 +119,10 @@ class Keeper:
         """Whether the disk had no room for a push whose sender may still wait to try
         again."""
         return self.clock.now() < self._refused_until
+
+    def is_full(self) -> bool:
+        """Whether the queue may have no further task."""
+        return fullness(self.queue, self._bounds) is not None
 
     def lease(self, free: int, worker: int = 0) -> Task | None:
         """Begin the attempt that is due, if one is that may have one of the ``free``
@@ -216,7 +205,7 @@ class Keeper:
         try:
             self._record(events, lazily=True)
         except StoreFull as full:
-            if not _pushes(events):
+            if not decisions.pushes(events):
                 raise
             # There is always room for an end, but not for whatever may follow it.
             outcome = _put_off(outcome, full.message)
@@ -233,7 +222,7 @@ class Keeper:
         try:
             self._record(events)
         except StoreFull as full:
-            if not _pushes(events):
+            if not decisions.pushes(events):
                 raise
             outcome = _put_off(Outcome(False, NO_ANSWER, b""), full.message)
             self._record([endings.put_off(self.queue, task, outcome, now, FULL_PAUSE)])
@@ -331,16 +320,12 @@ class Keeper:
             self.store.append(events, spare=spare, lazily=lazily)
         for event in events:
             try:
+                self.meters.note(event)
                 self.queue.apply(event)
             except Exception as error:
                 # The store has it: whatever this is, nobody may go on after it.
                 what = f"{type(event).__name__} at {event.at!r}"
                 raise IllegalEvent(f"{what} cannot happen: {error!r}") from error
-
-
-def _pushes(events: list[Event]) -> bool:
-    """Whether a task comes of them, a callback or one that an answer asked for."""
-    return any(isinstance(event, Pushed) for event in events)
 
 
 def _put_off(outcome: Outcome, reason: str) -> Outcome:

@@ -112,12 +112,14 @@ class Supervisor:
                 self._watchdog.rest(until)
                 patience = None if until == NEVER else max(0.0, until - now)
                 ready = self._selector.select(patience)
+                woke = time.monotonic()
                 self._watchdog.woke()
                 self._take(ready)
                 if ready:
                     # What has come meanwhile shares the sync, which takes far longer.
                     self._take(self._selector.select(0))
                 self._tick(time.monotonic())
+                self._stats.ticks.add(time.monotonic() - woke)
         finally:
             self._dumper.abandon()
             self._children.end()

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from typing import Any
 
 import poussetaches
 from poussetaches import usage
 from poussetaches.channel.messages import Pulse
+from poussetaches.model.histogram import Histogram
 from poussetaches.model.listing import oldest_due
+from poussetaches.model.named_queue import Queue
+from poussetaches.store.disk import SYNC_BOUNDS
 from poussetaches.supervisor.children import Child, Children
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.dumper import Dumper
 from poussetaches.supervisor.health import Signs, complaints, obstacles
 from poussetaches.supervisor.keeper import Keeper
+from poussetaches.supervisor.meters import MOST_QUEUES, QueueMeter
+
+#: Of a queue (the fields of ``schema.QueueNumbers``).
+Numbers = tuple[Any, ...]
+
+#: Queues whose numbers are told at once: half a millisecond.
+AT_ONCE = 20
 
 
 class Stats:
@@ -35,6 +47,12 @@ class Stats:
         self._started_at = started_at
         #: Whether every child has been ready once.
         self.started = False
+        #: How long ticks took, seconds: whoever asks for anything waits for one.
+        self.ticks = Histogram(SYNC_BOUNDS)
+        #: Pushes that were refused, by the code of the error.
+        self.refused = {"queue_full": 0, "store_full": 0}
+        #: What was said last.
+        self._pulse = Pulse({}, [], [])
 
     def status(self, now: float) -> dict[str, Any]:
         """The short answer: is it alive, does work move? ``now``: monotonic."""
@@ -78,15 +96,23 @@ class Stats:
             workers=status["workers"],
             free=free,
             late=0.0 if next_one is None else max(0.0, timeline - next_one.eta),
+            overdue=self._dispatch.overdue(now),
             full=self._keeper.refuses_pushes(),
+            crowded=self._keeper.is_full(),
         )
-        return Pulse(status, complaints(signs), obstacles(signs))
+        self._pulse = Pulse(status, complaints(signs), obstacles(signs))
+        return self._pulse
 
     def everything(self, now: float) -> dict[str, Any]:
-        """The whole picture, per child and in total. ``now``: monotonic."""
-        queue, store = self._keeper.queue, self._keeper.store
+        """The whole picture, per child and in total; of the queues there is more (see
+        ``queues``). ``now``: monotonic."""
+        queue, meters = self._keeper.queue, self._keeper.meters
+        timeline = self._keeper.clock.now()
         return {
             **self.status(now),
+            "started_at": round(time.time() - (now - self._started_at), 3),
+            "complaints": self._pulse.complaints,
+            "obstacles": self._pulse.obstacles,
             "accounting_difference": queue.difference(),
             "schedules": len(queue.schedules),
             "keys": len(queue.keys),
@@ -102,18 +128,102 @@ class Stats:
                 "lost": self._dispatch.lost,
                 "late": self._dispatch.late,
             },
-            "store": {
-                "generation": store.generation,
-                "journal_bytes": store.journal_size,
-                "last_dump_seconds": self._dumper.duration,
-            },
+            "refused": dict(self.refused),
+            "rates": meters.rates(meters.all(), timeline),
+            "other_queues": self.other_queues(),
+            **self._origins(),
+            "store": self._store(),
             "supervisor": {
                 "pid": os.getpid(),
                 "memory": usage.memory(),
                 "cpu": usage.cpu(),
+                "ticks": self.ticks.raw,
             },
-            "restarts": self._children.restarts,
+            "restarts": sum(self._children.restarts.values()),
+            "restarts_by_role": self._children.restarts,
             "children": [_child(child, now) for child in self._children],
+        }
+
+    def _store(self) -> dict[str, Any]:
+        store, dumper = self._keeper.store, self._dumper
+        size, finished_at = (None, None) if dumper.last is None else dumper.last
+        return {
+            "generation": store.generation,
+            "journal_bytes": store.journal_size,
+            "syncs": store.syncs.raw,
+            "last_dump_seconds": dumper.duration,
+            "dump_bytes": size,
+            "dumped_at": finished_at,
+            "dumps": {"written": dumper.written, "failed": dumper.failed},
+        }
+
+    def queues(self, after: str) -> tuple[list[Numbers], bool]:
+        """Some queues beyond that name, by name, and whether these were the last. There
+        may be many, and nobody is to wait for all of their numbers."""
+        queues, meters = self._keeper.queue.turns.queues, self._keeper.meters
+        for name in [name for name in meters if name not in queues]:
+            del meters[name]  # an attempt has ended since it was dropped
+        for name, _ in zip(queues, range(MOST_QUEUES), strict=False):
+            meters[name]  # from the start, and not only when something has happened
+        beyond = sorted(name for name in meters if name > after)
+        now = self._keeper.clock.now()
+        found = [
+            self._queue(queues[name], meters[name], now) for name in beyond[:AT_ONCE]
+        ]
+        return found, len(beyond) <= AT_ONCE
+
+    def other_queues(self) -> Numbers | None:
+        """What there is of those that have no meter of their own, together; None: all
+        have."""
+        queue, meters = self._keeper.queue, self._keeper.meters
+        if meters.others is None:
+            return None
+        own = [
+            queue.turns.queues[name] for name in meters if name in queue.turns.queues
+        ]
+        return (
+            "",
+            queue.waiting - sum(one.waiting for one in own),
+            len(queue.leased) - sum(one.in_flight for one in own),
+            False,
+            None,
+            *self._numbers(meters.others, self._keeper.clock.now()),
+        )
+
+    def _queue(self, queue: Queue, meter: QueueMeter, now: float) -> Numbers:
+        first = queue.first(math.inf)
+        return (
+            queue.name,
+            queue.waiting,
+            queue.in_flight,
+            queue.settings.paused,
+            None if first is None or first.eta > now else round(now - first.eta, 3),
+            *self._numbers(meter, now),
+        )
+
+    def _numbers(self, meter: QueueMeter, now: float) -> Numbers:
+        return (
+            meter.accepted,
+            meter.dead,
+            meter.expired,
+            meter.cancelled,
+            meter.outcomes,
+            meter.statuses,
+            self._keeper.meters.rates([meter], now),
+            meter.durations.raw,
+            meter.end_to_end.raw,
+            meter.lateness.raw,
+        )
+
+    def _origins(self) -> dict[str, Any]:
+        held, meters = self._keeper.queue.turns.origins.held, self._keeper.meters
+        succeeded, failed, _ = meters.other_origins
+        return {
+            "origins": {
+                name: {"succeeded": done, "failed": not_done, "held": name in held}
+                for name, (done, not_done, _) in sorted(meters.origins.items())
+            },
+            "other_origins": {"succeeded": succeeded, "failed": failed},
         }
 
 
@@ -131,4 +241,6 @@ def _child(child: Child, now: float) -> dict[str, Any]:
         "failed": child.failed,
         "busy": round(child.busy, 3),
         "gauges": child.gauges,
+        "role": child.role,
+        "unsent": child.peer.unsent,
     }

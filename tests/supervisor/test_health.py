@@ -15,13 +15,16 @@ WELL = Signs(
     workers=2,
     free=32,
     late=0.0,
+    overdue=0,
     full=False,
+    crowded=False,
 )
 NO_WORKER = "no worker is ready"
 LEFT_LYING = (
     "a task has been due for 12 s and is not begun, though a worker is free; if the"
     " disk is full, that is why"
 )
+NOT_ENDED = "not ended by a worker, though past the timeout"
 FULL = "pushes are refused, because the disk has no room for them"
 
 
@@ -37,6 +40,11 @@ FULL = "pushes are refused, because the disk has no room for them"
         # Somebody wants it so.
         ({"late": 12.3, "paused": True}, []),
         ({"late": 12.3, "draining": True}, []),
+        # It may say that it lives, and yet nothing that it does ends.
+        ({"overdue": 1, "free": 0}, [f"1 attempt is {NOT_ENDED}"]),
+        ({"overdue": 2, "paused": True}, [f"2 attempts are {NOT_ENDED}"]),
+        # What is there already moves.
+        ({"crowded": True}, []),
         ({"full": True}, [FULL]),
         ({"full": True, "paused": True}, [FULL]),
         ({"full": True, "late": 12.3}, [LEFT_LYING, FULL]),
@@ -56,12 +64,16 @@ def test_due_work_that_does_not_move_is_complained_about(
         ({"started": False}, ["not every process of the service has started yet"]),
         ({"draining": True}, ["the service is stopping"]),
         ({"started": False, "draining": True}, ["the service is stopping"]),
+        ({"full": True, "draining": True}, ["the service is stopping"]),
+        ({"full": True, "crowded": True}, [FULL]),
+        ({"crowded": True}, ["pushes are refused, because the queue is full"]),
         # These are ill, and yet take pushes.
+        ({"overdue": 1}, []),
         ({"workers": 0, "free": 0}, []),
         ({"paused": True}, []),
     ],
 )
-def test_pushes_may_come_from_the_start_to_the_stop(
-    signs: dict[str, bool], found: list[str]
+def test_pushes_may_come_from_the_start_to_the_stop_while_there_is_room(
+    signs: dict[str, Any], found: list[str]
 ) -> None:
     assert obstacles(WELL._replace(**signs)) == found

@@ -1,0 +1,22 @@
+"""Values in buckets."""
+
+from __future__ import annotations
+
+from poussetaches.model.histogram import Histogram, view
+
+
+def test_a_value_is_counted_where_it_belongs() -> None:
+    measured = Histogram((0.5, 1.0, 2.0))
+    assert view(measured.raw) == {
+        "count": 0,
+        "sum": 0.0,
+        "buckets": [(0.5, 0), (1.0, 0), (2.0, 0)],
+    }
+    for value in (0.0, 0.5, 0.75, 2.0, 2.5, 1e9):
+        measured.add(value)
+    # A bound is in its own bucket, and those of smaller ones are in it, too.
+    assert view(measured.raw) == {
+        "count": 6,
+        "sum": 1_000_000_005.75,
+        "buckets": [(0.5, 2), (1.0, 3), (2.0, 4)],
+    }
