@@ -73,6 +73,7 @@ DOORS = {
     "httptools": "api.request worker.reply",
     "msgpack": "store.format",
     "msgspec": "schema archive api channel.messages",
+    "prometheus_client": "api.metrics",
     "requests": "client cli",
     "setproctitle": "title",
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bottle import HTTPResponse
+from bottle import HTTPResponse, request
+from gevent.lock import BoundedSemaphore
 
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
@@ -14,7 +15,20 @@ from poussetaches.schema import encode
 def routes(gateway: Gateway) -> Iterator[Route]:
     """Method, path and view of everything this surface has."""
 
+    # One is a lot of text, and whoever asks for many at once gets no more of it.
+    scrapes = BoundedSemaphore(1)
+
     def stats() -> HTTPResponse:
         return HTTPResponse(encode(gateway.stats()), 200, JSON)
 
+    def metrics() -> HTTPResponse:
+        # Here, so that nobody pays for a library that nobody needs.
+        from poussetaches.api.metrics import render
+
+        accept = request.get_header("Accept", "")
+        with scrapes:
+            content_type, body = render(gateway.stats(), accept)
+        return HTTPResponse(body, 200, {"Content-Type": content_type})
+
     yield "GET", "/stats", stats
+    yield "GET", "/metrics", metrics
