@@ -170,8 +170,8 @@ class Meters(dict[str, QueueMeter]):
         meter.durations.add(duration)
         if succeeded:
             meter.outcomes["succeeded"] += 1
-            # Of one that was tried again nobody knows any more when it was due first.
-            due_at = task.eta if attempt == 1 else task.begun_at
+            # It may have been due before it was there: some jump the queue.
+            due_at = max(task.past[0].due_at, task.pushed_at)
             meter.end_to_end.add(at - due_at)
             which = 0
         else:
@@ -214,7 +214,8 @@ class Meters(dict[str, QueueMeter]):
     def _leased(self, event: Leased) -> None:
         if event.attempt == 1:
             task = self._queue.tasks[event.id]
-            self[task.terms.queue].lateness.add(event.at - task.eta)
+            due_at = max(task.eta, task.pushed_at)
+            self[task.terms.queue].lateness.add(event.at - due_at)
 
     def _died(self, event: Died) -> None:
         self._meter_of(event).dead += 1

@@ -131,6 +131,16 @@ def test_times_are_measured_from_when_a_task_was_due(house: House) -> None:
     assert meter.durations.sum == 0.25
 
 
+def test_what_jumps_the_queue_is_not_late(house: House) -> None:
+    house.push(delay=-60.0)
+    house.clock.time += 1
+    house.try_once(500)
+    house.clock.time += 3600
+    house.try_once(200)
+    meter = house.meters["default"]
+    assert (meter.lateness.sum, meter.end_to_end.sum) == (1.0, 3601.0)
+
+
 def test_a_task_that_expires_or_comes_of_another_is_counted(house: House) -> None:
     at = house.clock.time + 5
     special = Special(expires=at, roll_back="http://here/told")

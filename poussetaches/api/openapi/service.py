@@ -55,6 +55,10 @@ def components() -> dict[str, Json]:
                 "memory": count("Bytes of tasks."),
                 "kept": numbers,
                 "attempts": numbers,
+                "refused": numbers,
+                "rates": {"type": "object"},
+                "queues": {"type": "object"},
+                "origins": {"type": "object"},
                 "store": {"type": "object"},
                 "supervisor": {"type": "object"},
                 "children": array({"type": "object"}),
@@ -76,6 +80,12 @@ def components() -> dict[str, Json]:
     }
 
 
+def _metrics() -> Json:
+    found = answer("The numbers.", text(), media="text/plain")
+    found["content"]["application/openmetrics-text"] = {"schema": text()}
+    return found
+
+
 def operations() -> Operations:
     yield (
         "GET",
@@ -93,6 +103,15 @@ def operations() -> Operations:
             "showStats",
             "How the service is, at length.",
             {200: answer("The numbers.", schema("Stats"))},
+        ),
+    )
+    yield (
+        "GET",
+        "/metrics",
+        operation(
+            "showMetrics",
+            "The same for Prometheus, or OpenMetrics, as Accept says.",
+            {200: _metrics()},
         ),
     )
     for verb, what in (
