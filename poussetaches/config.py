@@ -251,7 +251,7 @@ class Config:
         if not (self.bind.is_local or self.api_keys or self.insecure):
             raise ConfigError(
                 f"bind: {self.bind} can be reached from other machines, and no api_keys"
-                " say who may; set some, or insecure = yes (--insecure) if everybody",
+                " say who may; set some, or insecure = yes (--insecure)",
                 field="bind",
             )
 

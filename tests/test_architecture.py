@@ -76,6 +76,8 @@ DOORS = {
     "prometheus_client": "api.metrics",
     "requests": "client cli",
     "setproctitle": "title",
+    # requests has no way of its own to a Unix socket.
+    "urllib3": "client.unix_socket",
 }
 
 #: Python's own modules that would break a promise of the part.

@@ -3,15 +3,30 @@ sentences."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import click
 import requests
+from requests.exceptions import InvalidHeader
 
 from poussetaches.cli.exits import NotAllowed
-from poussetaches.errors import Conflict, NotFound, PousseTachesError, Unavailable
+from poussetaches.client.service_url import (
+    KEY_VARIABLE,
+    authentication,
+    http_url,
+    user_of,
+)
+from poussetaches.client.unix_socket import SCHEME, UnixAdapter
+from poussetaches.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PousseTachesError,
+    Unavailable,
+)
 
 DEFAULT_URL = "http://127.0.0.1:7991"
 #: See Service.
@@ -36,7 +51,9 @@ def with_url(command: Callable[..., None]) -> Callable[..., None]:
         default=DEFAULT_URL,
         show_default=True,
         show_envvar=True,
-        help="Where the service is.",
+        help="Where the service is: http://HOST:PORT, or unix:/PATH of its socket."
+        " A key stands before the host (http://USER:KEY@HOST), or, better, in"
+        " POUSSETACHES_API_KEY.",
     )(command)
 
 
@@ -46,9 +63,22 @@ class Service:
     between two bytes of an answer."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        self._url = url.rstrip("/")
+        # It is not shown: it may begin with a password.
+        if not re.match(r"https?://.|unix:/.", url, re.I):
+            raise InvalidInput(
+                "the URL of the service begins neither with http:// nor with unix:/",
+                field="url",
+            )
+        self._url = http_url(url).rstrip("/")
+        self._user = user_of(url)
+        try:
+            self._auth = authentication(url)
+        except InvalidHeader as error:
+            raise InvalidInput(f"{KEY_VARIABLE}: {error}") from error
+        self._shown = self._without_user(url.rstrip("/"))
         self._timeout = timeout
         self._session = requests.Session()
+        self._session.mount(SCHEME, UnixAdapter(1))
         # The service is a neighbour: the proxies of the environment do not lead to it.
         self._session.trust_env = False
 
@@ -122,17 +152,26 @@ class Service:
                 return
             query["cursor"] = page["cursor"]
 
+    def _without_user(self, text: str) -> str:
+        """``text`` without what nobody may see."""
+        return text.replace(f"{self._user}@", "") if self._user else text
+
     def _stranger(self) -> Unavailable:
-        return Unavailable(f"what answers at {self._url} is no poussetaches")
+        return Unavailable(f"what answers at {self._shown} is no poussetaches")
 
     def _request(self, method: str, path: str, **given: Any) -> requests.Response:
         try:
             answer = self._session.request(
-                method, self._url + path, timeout=self._timeout, **given
+                method,
+                self._url + path,
+                timeout=self._timeout,
+                auth=self._auth,
+                **given,
             )
         except requests.RequestException as error:
+            reason = self._without_user(_cause(error))
             raise Unavailable(
-                f"the service at {self._url} cannot be reached: {_cause(error)}"
+                f"the service at {self._shown} cannot be reached: {reason}"
             ) from error
         if answer.ok:
             return answer

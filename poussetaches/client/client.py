@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import requests
 
+from poussetaches.client.service_url import authentication, http_url
 from poussetaches.client.session import ProcessSession
 
 
@@ -76,12 +77,14 @@ class GetTask:
 class PousseTaches:
     """Pushes tasks to the service, and reads the tasks the service delivers.
 
-    ``api_url`` is the service (``http://127.0.0.1:7991``; a name and a password may
-    stand before the host, for a proxy that asks for them). ``base_url`` is the
-    application, as the service reaches it, and is put before each pushed ``path``.
-    ``timeout`` is in seconds, for connecting and for each wait for an answer.
-    ``auth_key`` is what deliveries must carry; by default ``POUSSETACHES_AUTH_KEY`` is
-    read from the environment at each ``parse``.
+    ``api_url`` is the service (``http://127.0.0.1:7991``, or its Unix socket:
+    ``unix:/run/poussetaches/api.sock``; a name and a password may stand before a host,
+    for the service or for a proxy that asks for them). ``base_url`` is the application,
+    as the service reaches it, and is put before each pushed ``path``. ``timeout`` is in
+    seconds, for connecting and for each wait for an answer. ``auth_key`` is what
+    deliveries must carry, ``api_key`` what the service wants to see; by default
+    ``POUSSETACHES_AUTH_KEY`` and ``POUSSETACHES_API_KEY`` are read from the environment
+    each time.
 
     Every method that asks the service raises a ``requests.RequestException`` if it
     cannot: ``requests.HTTPError``, with the reason the service gave, when it said no,
@@ -96,11 +99,13 @@ class PousseTaches:
         *,
         timeout: float = 10.0,
         auth_key: str | None = None,
+        api_key: str | None = None,
     ) -> None:
         self.api_url = api_url
         self.base_url = base_url
         self.timeout = timeout
         self.auth_key = auth_key
+        self.api_key = api_key
         self._session = ProcessSession()
 
     def push(
@@ -212,11 +217,17 @@ class PousseTaches:
             cursor = following
 
     def _url_of(self, name: str) -> str:
-        return f"{self.api_url.rstrip('/')}/{name}"
+        return f"{http_url(self.api_url).rstrip('/')}/{name}"
 
     def _ask(self, method: str, url: str, **content: Any) -> requests.Response:
         session = self._session.get()
-        response = session.request(method, url, timeout=self.timeout, **content)
+        response = session.request(
+            method,
+            http_url(url),
+            timeout=self.timeout,
+            auth=authentication(url, self.api_key),
+            **content,
+        )
         if response.status_code >= 400:
             raise requests.HTTPError(_refusal(response), response=response)
         return response

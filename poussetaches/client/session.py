@@ -18,6 +18,8 @@ from http.cookiejar import DefaultCookiePolicy
 import requests
 from requests.adapters import HTTPAdapter
 
+from poussetaches.client.unix_socket import SCHEME, UnixAdapter
+
 #: Connections to the service one process keeps open for reuse. Past it, more are opened
 #: and closed again after their request.
 _POOL_SIZE = 100
@@ -51,4 +53,5 @@ def _make_session() -> requests.Session:
     adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
+    session.mount(SCHEME, UnixAdapter(_POOL_SIZE))
     return session

@@ -524,7 +524,9 @@ print(json.dumps(sorted(sys.modules)))
             "poussetaches",
             "poussetaches.client",
             "poussetaches.client.client",
+            "poussetaches.client.service_url",
             "poussetaches.client.session",
+            "poussetaches.client.unix_socket",
         }
         tops = {name.split(".")[0] for name in loaded}
         assert not tops & {

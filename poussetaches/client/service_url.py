@@ -1,0 +1,64 @@
+"""Where the service is, and as whom it is asked: by a URL, and by the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import quote
+
+from requests import PreparedRequest
+from requests.auth import AuthBase, HTTPBasicAuth
+from requests.exceptions import InvalidHeader
+
+from poussetaches.client.unix_socket import SCHEME
+
+#: Has the key, where neither a URL nor an argument does.
+KEY_VARIABLE = "POUSSETACHES_API_KEY"
+
+#: As the service's own setting ``bind``, and behind a colon what paths begin with.
+_split_unix = re.compile(r"unix:(/[^:]*)(?::(/.*))?").fullmatch
+#: User and password, before a host.
+_find_user = re.compile(r"^[a-z]+://([^/?#]*)@", re.I).match
+
+
+def http_url(url: str) -> str:
+    """``url`` as a session takes it that reaches Unix sockets: ``unix:/run/api.sock``,
+    ``unix:/run/api.sock:/prefix``; any other is as it was."""
+    found = _split_unix(url)
+    if found is None:
+        return url
+    return SCHEME + quote(found[1], safe="") + (found[2] or "/")
+
+
+def user_of(url: str) -> str:
+    """What stands before the host, user and password; or nothing."""
+    found = _find_user(url)
+    return found[1] if found else ""
+
+
+def authentication(url: str, key: str | None = None) -> AuthBase | None:
+    """How a request to ``url`` says who sends it.
+
+    ``key`` goes over what the URL has, which goes over the environment; None of the
+    three: it does not. Raises InvalidHeader if a key is none.
+    """
+    if key is None:
+        if user_of(url):
+            return None  # requests finds it by itself
+        key = os.environ.get(KEY_VARIABLE, "")
+    key = key.strip()
+    if not key:
+        return None
+    if not re.fullmatch(r"[\x21-\x7e]+", key):
+        raise InvalidHeader("the API key has characters other than printable ASCII")
+    user, colon, password = key.partition(":")
+    return HTTPBasicAuth(user, password) if colon else _Bearer(key)
+
+
+class _Bearer(AuthBase):
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
