@@ -15,10 +15,12 @@ from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import LastRun, Terms
 from poussetaches.schema import (
+    Edit,
     OriginView,
     PushRequest,
     ScheduleView,
     TaskView,
+    WhyView,
     stats_json,
 )
 
@@ -158,6 +160,28 @@ class Gateway:
         """Make a waiting task another one under its id; as it is then."""
         asked = submission(*request)
         return _view(self._channel.call("replace", id=id, submission=asked))
+
+    def editable(self, id: str) -> tuple[TaskView, int]:
+        """A task that waits, and which version of it that is."""
+        told = self._channel.call("editable", id=id)
+        return _view(told["task"]), told["version"]
+
+    def edit(self, id: str, version: int, edit: Edit) -> TaskView:
+        """Make that version of a waiting task what it shall be; as it is then."""
+        asked = submission(*edit.request)
+        return _view(
+            self._channel.call(
+                "edit",
+                id=id,
+                version=version,
+                submission=asked,
+                keeps_time=not edit.is_timed,
+            )
+        )
+
+    def why(self, id: str) -> WhyView:
+        """Why a task is not running."""
+        return WhyView._make(self._channel.call("why", id=id))
 
     def origins(self) -> tuple[list[OriginView], int, int]:
         """Some origins, those in trouble first; how many there are, and are held."""

@@ -1,14 +1,15 @@
-"""One task, by its id: to look at it, and to cancel it."""
+"""One task, by its id: to look at it, and to steer it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bottle import HTTPResponse
+from bottle import HTTPResponse, request
 
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
-from poussetaches.schema import encode, task_json
+from poussetaches.api.pushes import body_of
+from poussetaches.schema import encode, parse_edit, task_json, why_json
 
 
 def routes(gateway: Gateway) -> Iterator[Route]:
@@ -20,5 +21,22 @@ def routes(gateway: Gateway) -> Iterator[Route]:
     def cancel(id: str) -> HTTPResponse:
         return HTTPResponse(encode(task_json(gateway.cancel(id))), 200, JSON)
 
+    def edit(id: str) -> HTTPResponse:
+        task, version = gateway.editable(id)
+        edit = parse_edit(
+            body_of(request.environ),
+            task,
+            gateway.rules,
+            gateway.max_payload,
+            gateway.queues,
+        )
+        edited = gateway.edit(id, version, edit)
+        return HTTPResponse(encode(task_json(edited)), 200, JSON)
+
+    def why(id: str) -> HTTPResponse:
+        return HTTPResponse(encode(why_json(gateway.why(id))), 200, JSON)
+
     yield "GET", "/task/<id>", show
+    yield "GET", "/task/<id>/why", why
+    yield "PUT", "/task/<id>", edit
     yield "DELETE", "/task/<id>", cancel

@@ -123,9 +123,15 @@ def cancel(queue: TaskQueue, task: Task, now: float, policy: Policy) -> list[Eve
 
 
 def replace(
-    queue: TaskQueue, task: Task, submission: Submission, now: float
+    queue: TaskQueue,
+    task: Task,
+    submission: Submission,
+    now: float,
+    *,
+    keeps_time: bool = False,
 ) -> list[Event]:
-    """A waiting task, which is no run of a schedule, is another one from now on.
+    """A waiting task, which is no run of a schedule, is another one from now on, or
+    the same, then there are no events. ``keeps_time``: it waits for what it waited for.
 
     Raises InvalidInput if it names no queue that there is, and Conflict if it has the
     key of another task.
@@ -138,7 +144,10 @@ def replace(
             f"queue: there is no queue {terms.queue!r:.120}", field="queue"
         )
     terms = Terms.of(terms)
-    return [Replaced(task.id, now, _eta(queue, now, delay, terms), spec, terms)]
+    eta = task.eta if keeps_time else _eta(queue, now, delay, terms)
+    if (spec, terms, eta) == (task.spec, task.terms, task.eta):
+        return []
+    return [Replaced(task.id, now, eta, spec, terms)]
 
 
 def growth(events: Iterable[Event]) -> int:

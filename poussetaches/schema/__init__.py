@@ -7,6 +7,7 @@ others take what they need from here, whichever file it is in.
 
 from poussetaches.schema.batch import MOST_PUSHES, MOST_SCHEDULES, parse_batch
 from poussetaches.schema.body import LONGEST_KEY, MOST_RETRIES, PushBody
+from poussetaches.schema.edit import Edit, parse_edit
 from poussetaches.schema.expected import FIRST_STATUS, LAST_STATUS
 from poussetaches.schema.follow_ups import parse_follow_ups
 from poussetaches.schema.json import encode
@@ -38,6 +39,7 @@ from poussetaches.schema.selection import (
 from poussetaches.schema.stats import QueueNumbers, stats_json
 from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
 from poussetaches.schema.trace import read_trace, with_trace
+from poussetaches.schema.why import WhyView, why_json
 
 __all__ = [
     "DEAD_FILTERS",
@@ -50,6 +52,7 @@ __all__ = [
     "MOST_RETRIES",
     "MOST_SCHEDULES",
     "NANOSECONDS",
+    "Edit",
     "OriginView",
     "PushBody",
     "PushRequest",
@@ -58,10 +61,12 @@ __all__ = [
     "ScheduleView",
     "Selection",
     "TaskView",
+    "WhyView",
     "encode",
     "new_id",
     "origin_json",
     "parse_batch",
+    "parse_edit",
     "parse_filter",
     "parse_follow_ups",
     "parse_lift",
@@ -79,5 +84,6 @@ __all__ = [
     "schedule_json",
     "stats_json",
     "task_json",
+    "why_json",
     "with_trace",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -94,6 +95,20 @@ def read_body(body: bytes | msgspec.Raw, subject: str) -> PlainBody:
         raise invalid_push(str(error), subject) from None
 
 
+def read_fields(body: bytes) -> dict[str, msgspec.Raw]:
+    """Some fields of a push as they stand there, by our names. Raises InvalidInput for
+    what is no object, and for a field that no push has."""
+    try:
+        given = decoded(_decode_fields, body, "The body")
+    except msgspec.ValidationError as error:
+        raise invalid_push(str(error), "The body") from None
+    folded = _folded(given)
+    for name in folded.keys() - PushBody.__struct_fields__:
+        reason = "is not a field of a push"
+        raise InvalidInput(f"{name[:100]}: {reason}", field=name[:100])
+    return folded
+
+
 def is_given(value: msgspec.Raw) -> bool:
     """Whether a push says something in this field."""
     return bytes(value) not in (b"", b"null")
@@ -116,9 +131,13 @@ def _with_folded_keys(body: bytes | msgspec.Raw) -> bytes | None:
         given = _decode_fields(body)
     except msgspec.ValidationError:
         return None  # it is no object
-    known = PushBody.__struct_fields__
-    folded = {k.lower() if k.lower() in known else k: v for k, v in given.items()}
+    folded = _folded(given)
     return None if folded == given else msgspec.json.encode(folded)
+
+
+def _folded(given: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    known = PushBody.__struct_fields__
+    return {k.lower() if k.lower() in known else k: v for k, v in given.items()}
 
 
 _AT_FIELD = re.compile(r" - at `\$\.(\w+)[^`]*`$")

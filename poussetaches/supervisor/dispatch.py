@@ -58,6 +58,11 @@ class Dispatch:
         return sum(len(worker.holds) for worker in self._children)
 
     @property
+    def slots(self) -> int:
+        """Attempts that all workers together can make at once."""
+        return sum(worker.slots for worker in self._children.workers())
+
+    @property
     def free(self) -> int:
         """Attempts that all workers together could begin now."""
         return sum(worker.free for worker in self._children.workers())

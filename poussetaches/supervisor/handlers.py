@@ -104,7 +104,7 @@ class Handlers:
             **ScheduleVerbs(keeper).table(),
             **queue_verbs.table(),
             **OriginVerbs(keeper).table(),
-            **TaskVerbs(keeper, self._view, _check_submission).table(),
+            **TaskVerbs(keeper, dispatch, self._view, _check_submission).table(),
         }
 
     def handle(self, child: Child, message: Message) -> None:

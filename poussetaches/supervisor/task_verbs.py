@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
 from poussetaches.channel.messages import read_submission
-from poussetaches.errors import ChannelError
+from poussetaches.errors import ChannelError, Conflict
 from poussetaches.log import fields
 from poussetaches.model import decisions
 from poussetaches.model.lookup import find, find_live, find_replaceable
 from poussetaches.model.task import Submission, Task
+from poussetaches.model.why import Service, why
+from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
 
 log = logging.getLogger(__name__)
@@ -26,20 +29,56 @@ class TaskVerbs:
     def __init__(
         self,
         keeper: Keeper,
+        dispatch: Dispatch,
         view: Callable[[Task], View],
         check: Callable[[Submission], None],
     ) -> None:
         self._keeper = keeper
+        self._dispatch = dispatch
         self._view = view
         self._check = check
 
     def table(self) -> dict[str, Callable[..., Any]]:
         """By verb."""
-        return {"task": self._show, "cancel": self._cancel, "replace": self._replace}
+        return {
+            "task": self._show,
+            "why": self._why,
+            "cancel": self._cancel,
+            "replace": self._replace,
+            "editable": self._editable,
+            "edit": self._edit,
+        }
 
     def _show(self, id: str) -> View:
         _check_id(id)
         return self._view(find(self._keeper.queue, id))
+
+    def _why(self, id: str) -> tuple[Any, ...]:
+        """See ``schema.WhyView``."""
+        _check_id(id)
+        keeper, dispatch = self._keeper, self._dispatch
+        queue, now = keeper.queue, keeper.clock.now()
+        task = find(queue, id)
+        service = Service(dispatch.slots, dispatch.free, dispatch.draining)
+        reasons, expected = why(queue, task, now, service)
+        return (
+            id,
+            task.state.value,
+            task.terms.queue,
+            task.terms.origin,
+            [
+                (code, sentence, self._wall(until), numbers)
+                for code, sentence, until, numbers in reasons
+            ],
+            None if expected is None else self._wall(expected),
+            None if expected is None else round(expected - now, 3),
+        )
+
+    def _wall(self, moment: float) -> float | None:
+        """A moment of the timeline, posix seconds; None: it is none."""
+        if math.isinf(moment):
+            return None
+        return round(moment + self._keeper.queue.skew, 3)
 
     def _cancel(self, id: str) -> View:
         _check_id(id)
@@ -50,12 +89,41 @@ class TaskVerbs:
         log.info("cancelled", extra=fields(task=id))
         return self._view(task)
 
-    def _replace(self, id: str, submission: Any) -> View:
+    def _editable(self, id: str) -> dict[str, Any]:
         _check_id(id)
+        task = find_replaceable(self._keeper.queue, id)
+        return {"task": self._view(task), "version": task.order}
+
+    def _edit(self, id: str, version: int, submission: Any, keeps_time: bool) -> View:
+        """``version``: another one, and somebody has changed it meanwhile."""
+        _check_id(id)
+        if not isinstance(version, int) or not isinstance(keeps_time, bool):
+            raise ChannelError(f"an edit of the version {version!r:.50}")
+        asked = self._read(submission)
+        task = find_replaceable(self._keeper.queue, id)
+        # It has another place in its line after whatever has befallen it.
+        if task.order != version:
+            raise Conflict("The task was changed meanwhile: look at it again.")
+        done = self._keeper.decide(
+            lambda queue, now, _: decisions.replace(
+                queue, task, asked, now, keeps_time=keeps_time
+            )
+        )
+        if done:
+            log.info("edited", extra=fields(task=id))
+        return self._view(task)
+
+    def _read(self, submission: Any) -> Submission:
+        """What is to take the place of a task."""
         asked = read_submission(submission)
         if asked.schedule:
             raise ChannelError("a schedule in the place of a task")
         self._check(asked)
+        return asked
+
+    def _replace(self, id: str, submission: Any) -> View:
+        _check_id(id)
+        asked = self._read(submission)
         task = find_replaceable(self._keeper.queue, id)
         self._keeper.decide(
             lambda queue, now, _: decisions.replace(queue, task, asked, now)

@@ -16,7 +16,7 @@ from poussetaches.api.health import Health
 from poussetaches.errors import Conflict, NotFound, PousseTachesError
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
-from poussetaches.schema import PushBody, PushRequest, TaskView
+from poussetaches.schema import Edit, PushBody, PushRequest, TaskView, WhyView
 from tests.support.pushes import URL, view_of
 
 ID = "5f" * 16
@@ -33,6 +33,12 @@ class Gateway:
         self.pushed: list[PushRequest] = []
         self.asked: list[tuple[str, str]] = []
         self.error: PousseTachesError | None = None
+        self.edits: list[Edit] = []
+        reasons = [
+            ("busy", "All slots are taken.", None, {"slots": 4}),
+            ("behind", "2 tasks are before it.", 9.5, {"before": 2}),
+        ]
+        self.told = WhyView(ID, "waiting", "mail", "", reasons, 12.5, 2.5)
 
     def push(self, requests: Sequence[PushRequest]) -> list[str]:
         self.pushed += requests
@@ -47,6 +53,19 @@ class Gateway:
     def replace(self, id: str, request: PushRequest) -> TaskView:
         self.pushed.append(request)
         return self._found("replace", id)
+
+    def editable(self, id: str) -> tuple[TaskView, int]:
+        return self._found("editable", id), 7
+
+    def edit(self, id: str, version: int, edit: Edit) -> TaskView:
+        assert version == 7
+        self.pushed.append(edit.request)
+        self.edits.append(edit)
+        return self._found("edit", id)
+
+    def why(self, id: str) -> WhyView:
+        self._found("why", id)
+        return self.told
 
     def _found(self, verb: str, id: str) -> TaskView:
         if self.error is not None:
@@ -97,6 +116,48 @@ def test_a_task_is_shown_and_cancelled_by_its_id(gateway: Gateway, ask: Ask) -> 
     status, shown = ask("DELETE", f"/task/{ID}")
     assert (status, shown["state"]) == (200, "cancelled")
     assert gateway.asked == [("task", ID), ("cancel", ID)]
+
+
+def test_a_task_is_edited_field_by_field(gateway: Gateway, ask: Ask) -> None:
+    ask("POST", "/", json.dumps({"url": URL, "payload": "bG9s"}).encode())
+    body = json.dumps({"queue": "mail", "countdown": 0}).encode()
+    status, shown = ask("PUT", f"/task/{ID}", body)
+    assert (status, shown["id"], shown["queue"]) == (200, ID, "mail")
+    (edit,) = gateway.edits
+    assert edit.is_timed
+    assert edit.request.id == ID
+    assert edit.request.spec == gateway.pushed[0].spec
+    assert gateway.asked == [("editable", ID), ("edit", ID)]
+
+
+def test_why_a_task_is_not_running_is_said(gateway: Gateway, ask: Ask) -> None:
+    ask("POST", "/", json.dumps({"url": URL}).encode())
+    assert ask("GET", f"/task/{ID}/why") == (
+        200,
+        {
+            "id": ID,
+            "state": "waiting",
+            "queue": "mail",
+            "origin": None,
+            "sentence": "All slots are taken.",
+            "reasons": [
+                {
+                    "code": "busy",
+                    "sentence": "All slots are taken.",
+                    "slots": 4,
+                    "until": None,
+                },
+                {
+                    "code": "behind",
+                    "sentence": "2 tasks are before it.",
+                    "before": 2,
+                    "until": 9.5,
+                },
+            ],
+            "expected_start": 12.5,
+            "expected_in": 2.5,
+        },
+    )
 
 
 @pytest.mark.parametrize("path", ["/tasks/push", "/tasks/push/"])
@@ -191,3 +252,6 @@ def test_no_value_of_a_field_is_more_than_refused(
     for path in ("/", "/batch", "/tasks/push/"):
         status, told = ask("POST", path, b"[%b]" % body if path == "/batch" else body)
         assert status in (200, 201) or (status == 400 and told["error"]["message"])
+    ask("POST", "/", json.dumps({"url": URL}).encode())
+    status, told = ask("PUT", f"/task/{ID}", b'{"%b": %b}' % (field.encode(), value))
+    assert status == 200 or (status == 400 and told["error"]["message"])

@@ -45,8 +45,25 @@ def queue() -> TaskQueue:
     return queue
 
 
+class Clock:
+    """Stands still."""
+
+    @staticmethod
+    def now() -> float:
+        return NOW + 1
+
+
+class Dispatch:
+    """Has all slots free."""
+
+    slots = free = 16
+    draining = False
+
+
 class Keeper:
     """Decides and applies, and writes nothing down."""
+
+    clock = Clock()
 
     def __init__(self, queue: TaskQueue) -> None:
         self.queue = queue
@@ -68,7 +85,7 @@ def check(submission: Submission) -> None:
 
 @pytest.fixture
 def verbs(queue: TaskQueue) -> dict[str, Any]:
-    return TaskVerbs(Keeper(queue), view, check).table()  # type: ignore[arg-type]
+    return TaskVerbs(Keeper(queue), Dispatch(), view, check).table()  # type: ignore[arg-type]
 
 
 def test_a_task_is_found_whatever_has_become_of_it(queue: TaskQueue) -> None:
@@ -136,6 +153,60 @@ def test_a_replaced_task_is_another_one_under_its_id(
     assert queue.tasks["waiting"].eta == NOW + 6
     assert queue.tasks["waiting"].terms.max_retries == 3
     assert queue.difference() == 0
+
+
+def test_an_edit_changes_what_it_says_and_keeps_the_time(
+    queue: TaskQueue, verbs: dict[str, Any]
+) -> None:
+    told = verbs["editable"](id="waiting")
+    assert told["task"] == ("waiting", SPEC, State.WAITING)
+    asked = ("f" * 32, OTHER, 0.0, "", Terms(3))
+    given = {"id": "waiting", "version": told["version"], "submission": asked}
+    assert verbs["edit"](**given, keeps_time=True)[1] == OTHER
+    task = queue.tasks["waiting"]
+    assert (task.eta, task.terms.max_retries) == (NOW, 3)
+    # Somebody else has looked at it before.
+    with pytest.raises(Conflict, match="changed meanwhile"):
+        verbs["edit"](**given, keeps_time=True)
+    given["version"] = task.order
+    verbs["edit"](**given, keeps_time=True)
+    assert queue.tasks["waiting"].order == given["version"], "nothing was to change"
+    verbs["edit"](**given, keeps_time=False)
+    assert queue.tasks["waiting"].eta == NOW + 1
+
+
+def test_only_what_waits_for_itself_is_edited(verbs: dict[str, Any]) -> None:
+    for id in ("held", "run", *ENDED):
+        with pytest.raises(Conflict):
+            verbs["editable"](id=id)
+
+
+def test_why_it_is_not_running_by_the_wall_clock(
+    queue: TaskQueue, verbs: dict[str, Any]
+) -> None:
+    queue.skew = 100.0
+    assert verbs["why"](id="run") == (
+        "run",
+        "waiting",
+        "default",
+        "",
+        [("not_due", "It is due in 59 s.", NOW + 160, {"seconds": 59.0})],
+        NOW + 160,
+        59.0,
+    )
+    [(code, _, until, _)] = verbs["why"](id="dead")[4]
+    assert (code, until) == ("ended", None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"version": "1", "keeps_time": True}, {"version": 1, "keeps_time": 1}],
+)
+def test_a_nonsensical_edit_is_the_end_of_who_sent_it(
+    verbs: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(ChannelError):
+        verbs["edit"](id="waiting", submission=("f" * 32, OTHER), **arguments)
 
 
 def test_a_replacement_for_no_queue_is_refused(
