@@ -156,6 +156,15 @@ class Gateway:
         """End a task before its time; as it is then."""
         return _view(self._channel.call("cancel", id=id))
 
+    def run(self, id: str) -> TaskView:
+        """Begin an attempt at a waiting task now; as it is then."""
+        return _view(self._channel.call("run", id=id))
+
+    def retry(self, id: str, fresh_id: str) -> TaskView:
+        """Have a dead letter tried again; as it is then. The run of a schedule becomes
+        a task of ``fresh_id``."""
+        return _view(self._channel.call("retry", id=id, fresh_id=fresh_id))
+
     def replace(self, id: str, request: PushRequest) -> TaskView:
         """Make a waiting task another one under its id; as it is then."""
         asked = submission(*request)

@@ -9,7 +9,7 @@ from bottle import HTTPResponse, request
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.pushes import body_of
-from poussetaches.schema import encode, parse_edit, task_json, why_json
+from poussetaches.schema import encode, new_id, parse_edit, task_json, why_json
 
 
 def routes(gateway: Gateway) -> Iterator[Route]:
@@ -36,7 +36,16 @@ def routes(gateway: Gateway) -> Iterator[Route]:
     def why(id: str) -> HTTPResponse:
         return HTTPResponse(encode(why_json(gateway.why(id))), 200, JSON)
 
+    def run(id: str) -> HTTPResponse:
+        return HTTPResponse(encode(task_json(gateway.run(id))), 200, JSON)
+
+    def retry(id: str) -> HTTPResponse:
+        again = gateway.retry(id, new_id())
+        return HTTPResponse(encode(task_json(again)), 200, JSON)
+
     yield "GET", "/task/<id>", show
     yield "GET", "/task/<id>/why", why
     yield "PUT", "/task/<id>", edit
+    yield "POST", "/task/<id>/run", run
+    yield "POST", "/task/<id>/retry", retry
     yield "DELETE", "/task/<id>", cancel

@@ -6,14 +6,25 @@ Pure, as the decisions: from the queue and the moment to a sentence, or to event
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from poussetaches.model.events import Event, Forgotten
+from poussetaches.model.events import (
+    Cancelled,
+    Event,
+    Forgotten,
+    Pushed,
+    Recurred,
+    Revived,
+)
 from poussetaches.model.queue import TaskQueue
 
 #: The most dead letters that are forgotten in one record.
 FORGOTTEN_AT_ONCE = 500
+
+#: By how many each makes the live tasks more.
+_GROWTH: dict[type[Event], int] = {Pushed: 1, Recurred: 1, Revived: 1, Cancelled: -1}
 
 
 class Bounds(NamedTuple):
@@ -42,6 +53,21 @@ def fullness(queue: TaskQueue, bounds: Bounds, *, further: int = 1) -> str | Non
             "keys included, and max_memory allows no more"
         )
     return None
+
+
+def growth(events: Iterable[Event]) -> int:
+    """How many live tasks there are more after ``events``."""
+    return sum(_GROWTH.get(type(event), 0) for event in events)
+
+
+def fullness_for(
+    queue: TaskQueue, bounds: Bounds, events: Sequence[Event]
+) -> str | None:
+    """Why ``events``, of which more tasks come, cannot happen; None if they can."""
+    if any(isinstance(event, Revived | Forgotten) for event in events):
+        # What comes back takes no more memory than it did when it was dead.
+        bounds = bounds._replace(max_memory=None)
+    return fullness(queue, bounds, further=growth(events))
 
 
 def forget(queue: TaskQueue, bounds: Bounds, now: float) -> list[Event]:

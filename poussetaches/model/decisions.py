@@ -21,7 +21,6 @@ from poussetaches.model.events import (
     Leased,
     Pushed,
     QueueSet,
-    Recurred,
     Replaced,
 )
 from poussetaches.model.queue import TaskQueue
@@ -29,9 +28,6 @@ from poussetaches.model.queue_decisions import NOTHING_SAID, check_number
 from poussetaches.model.recurrence import recur, refuse_contradiction, schedule
 from poussetaches.model.rules import Rules
 from poussetaches.model.task import DEFAULT_QUEUE, Spec, Submission, Task, Terms
-
-#: By how many tasks the events of pushes make the queue longer.
-GROWTH: dict[type[Event], int] = {Pushed: 1, Recurred: 1, Cancelled: -1}
 
 
 class Policy(NamedTuple):
@@ -148,11 +144,6 @@ def replace(
     if (spec, terms, eta) == (task.spec, task.terms, task.eta):
         return []
     return [Replaced(task.id, now, eta, spec, terms)]
-
-
-def growth(events: Iterable[Event]) -> int:
-    """By how many tasks the queue gets longer."""
-    return sum(GROWTH.get(type(event), 0) for event in events)
 
 
 def pushes(events: Iterable[Event]) -> bool:

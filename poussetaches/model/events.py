@@ -203,8 +203,17 @@ class QueueDropped(NamedTuple):
     at: float
 
 
+class Revived(NamedTuple):
+    """A dead letter waits again, as if it had never been tried."""
+
+    id: str
+    at: float
+    eta: float
+
+
 class Forgotten(NamedTuple):
-    """A dead letter was dropped: there are newer ones, or it was too old."""
+    """A dead letter was dropped: there are newer ones, it was too old, or somebody
+    asked for that."""
 
     id: str
     at: float
@@ -248,6 +257,7 @@ Event = (
     | ScheduleResumed
     | QueueSet
     | QueueDropped
+    | Revived
     | Forgotten
     | Paused
     | Resumed

@@ -59,6 +59,16 @@ class Keys:
             self._ended[key] = at
             self._ended.move_to_end(key)
 
+    def revive(self, key: str, id: str, at: float) -> bool:
+        """A task that has ended, and was pushed with ``key`` ("": none), is live again.
+        Returns whether the key is that of the task: nobody else has it now."""
+        if not key:
+            return True
+        if self.known(key, at) not in (None, id):
+            return False
+        self._set(key, id)
+        return True
+
     def ended(self) -> Iterator[EndedKey]:
         """Those whose tasks have ended, in order of ending."""
         for key, ended_at in self._ended.items():

@@ -12,7 +12,7 @@
               ▼           │    └─── Died ───────► DEAD
           CANCELLED ◄─────┘
 
-Expired leads from WAITING to EXPIRED.
+Expired leads from WAITING to EXPIRED, Revived from DEAD to WAITING.
 
 An event that the table does not have raises IllegalEvent and changes nothing. This file
 knows no clock, no role and no I/O.
@@ -35,6 +35,7 @@ from poussetaches.model.events import (
     Pushed,
     Recurred,
     Replaced,
+    Revived,
     Succeeded,
 )
 from poussetaches.model.task import State, Task
@@ -53,6 +54,7 @@ TRANSITIONS: Mapping[type[Event], Mapping[State | None, State]] = {
     Cancelled: {State.WAITING: State.CANCELLED, State.LEASED: State.CANCELLED},
     Moved: {State.WAITING: State.WAITING},
     Replaced: {State.WAITING: State.WAITING},
+    Revived: {State.DEAD: State.WAITING},
 }
 
 #: The same to look up fast: a member of an enumeration is slow as a key.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from poussetaches.errors import Conflict, NotFound
+from poussetaches.model.expiries import expires_at
+from poussetaches.model.groups import group_of
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import State, Task
 
@@ -22,6 +24,28 @@ def find_live(queue: TaskQueue, id: str) -> Task:
     task = find(queue, id)
     if id not in queue.tasks:
         raise Conflict(f"The task has ended already, as {task.state.value}.")
+    return task
+
+
+def find_runnable(queue: TaskQueue, id: str, now: float) -> Task:
+    """The same; raises Conflict for one that may not begin now, whoever asks for it:
+    what keeps it is more than a limit."""
+    task = find(queue, id)
+    if task.state is State.DEAD:
+        raise Conflict("The task is dead: `retry` brings it back.")
+    task = find_live(queue, id)
+    if task.state is not State.WAITING:
+        raise Conflict("An attempt at the task is under way.")
+    if task.schedule:
+        raise Conflict(
+            "The task is a run of a schedule: POST /schedule/<id>/run runs that once"
+            " more."
+        )
+    if expires_at(task) <= now + queue.skew:
+        raise Conflict("The task has expired: nobody wants it any more.")
+    head = queue.turns.groups.head(group_of(task.terms)) or task
+    if head is not task:
+        raise Conflict(f"Task {head.id} of its group comes first.")
     return task
 
 

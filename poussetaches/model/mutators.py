@@ -169,6 +169,22 @@ def _forgotten(queue: TaskQueue, event: events.Forgotten) -> None:
     _drop(queue, queue.dead.drop(event.id))
 
 
+def _revived(queue: TaskQueue, event: events.Revived) -> None:
+    task = queue.dead.get(event.id)
+    next_state(task, event)
+    assert task is not None
+    if task.id in queue.tasks:
+        raise IllegalEvent(f"there is a live task {task.id}, none can come back")
+    queue.dead.drop(task.id)
+    queue.counts.dead -= 1
+    # Unless another was pushed with it since.
+    has_key = queue.keys.revive(task.terms.key, task.id, event.at)
+    task.revive(event.eta, has_key=has_key)
+    # In a dump, too, it stands behind those of its group.
+    queue.tasks[task.id] = task
+    queue.turns.add(task)
+
+
 def _paused(queue: TaskQueue, event: events.Paused) -> None:
     queue.paused = True
 
@@ -326,6 +342,7 @@ MUTATORS: Mapping[type[Event], Callable[[TaskQueue, Any], None]] = {
     events.Replaced: _replaced,
     events.QueueSet: _queue_set,
     events.QueueDropped: _queue_dropped,
+    events.Revived: _revived,
     events.Forgotten: _forgotten,
     events.Paused: _paused,
     events.Resumed: _resumed,

@@ -227,6 +227,15 @@ class Task:
     #: How many there were between those, and are not remembered.
     dropped: int = 0
 
+    def revive(self, eta: float, *, has_key: bool) -> None:
+        """It was dead, and waits again as if it had never been tried."""
+        self.state = State.WAITING
+        self.attempts = 0
+        self.begun_at = 0.0
+        self.eta = eta
+        if not has_key:
+            self.terms = Terms.of(self.terms._replace(key=""))
+
     def waits_for_the_clock(self, skew: float) -> bool:
         """Whether it waits for the moment of the wall clock that its push named, and
         not for another that came of a failure or was asked for since. ``skew``: see

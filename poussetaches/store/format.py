@@ -115,6 +115,7 @@ EVENTS: dict[int, type[Event]] = {
     20: events.ScheduleResumed,
     21: events.QueueSet,
     22: events.QueueDropped,
+    23: events.Revived,
 }
 #: Those that have Terms, and where among their fields.
 WITH_TERMS = (

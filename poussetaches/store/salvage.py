@@ -25,6 +25,7 @@ from poussetaches.model.events import (
     Moved,
     Recurred,
     Replaced,
+    Revived,
     ScheduleResumed,
     Succeeded,
 )
@@ -253,6 +254,11 @@ class Salvage:
                 self.queue.apply(Leased(event.id, event.at, event.attempt))
         elif isinstance(event, Moved | Replaced | Expired):
             self._lose(task, event.at)
+        elif isinstance(event, Revived):
+            self._rewind(task, max(task.attempts - 1, 0), event.at)
+            number = task.attempts + 1
+            self.queue.apply(Leased(id, event.at, number))
+            self.queue.apply(Died(id, event.at, number, NO_ANSWER, UNREADABLE))
 
     def _rewind(self, task: Task, attempts: int, at: float) -> None:
         """Have ``task`` wait after so many attempts; unless it has had more."""

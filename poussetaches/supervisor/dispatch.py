@@ -11,10 +11,11 @@ import heapq
 import logging
 
 from poussetaches.channel.messages import Ended, Lease
-from poussetaches.errors import StoreFull
+from poussetaches.errors import StoreFull, Unavailable
 from poussetaches.log import fields
 from poussetaches.model.endings import Outcome
-from poussetaches.model.task import State
+from poussetaches.model.events import Leased
+from poussetaches.model.task import State, Task
 from poussetaches.supervisor.children import Child, Children, Hold
 from poussetaches.supervisor.keeper import Keeper
 
@@ -100,21 +101,38 @@ class Dispatch:
                 log.info("deliveries go on: there is room on the disk")
             heapq.heapreplace(ranking, (load + 1, number))
             free -= 1
-            self._leases += 1
-            timeout = self._keeper.timeout(task, self._timeout)
-            hold = Hold(task, task.attempts, now + timeout + GRACE)
-            worker.holds[self._leases] = hold
-            worker.peer.send(
-                Lease(
-                    self._leases,
-                    task.id,
-                    task.attempts,
-                    task.spec,
-                    timeout,
-                    task.terms.queue,
-                    self._keeper.wall_slot(task),
-                )
+            self._send(worker, task, now)
+
+    def begin(self, task: Task, now: float) -> None:
+        """Lease ``task``, which waits, at once, past everything but a free slot.
+        ``now``: monotonic. Raises Unavailable, having changed nothing."""
+        if self.draining:
+            raise Unavailable("The service is stopping.")
+        workers = self._children.workers()
+        worker = max(workers, key=lambda worker: worker.free, default=None)
+        if worker is None or worker.free <= 0:
+            raise Unavailable("No worker has a free slot.")
+        now_there, attempt = self._keeper.clock.now(), task.attempts + 1
+        self._keeper.record([Leased(task.id, now_there, attempt, worker.index)])
+        self._send(worker, task, now)
+
+    def _send(self, worker: Child, task: Task, now: float) -> None:
+        """An attempt at ``task`` has begun: ``worker`` is to make it."""
+        self._leases += 1
+        timeout = self._keeper.timeout(task, self._timeout)
+        hold = Hold(task, task.attempts, now + timeout + GRACE)
+        worker.holds[self._leases] = hold
+        worker.peer.send(
+            Lease(
+                self._leases,
+                task.id,
+                task.attempts,
+                task.spec,
+                timeout,
+                task.terms.queue,
+                self._keeper.wall_slot(task),
             )
+        )
 
     def _rest(self, now: float, error: StoreFull) -> None:
         """The disk has no room for what would have to be noted."""

@@ -14,7 +14,15 @@ from collections.abc import Callable
 from poussetaches.errors import IllegalEvent, QueueFull, StoreFull, TooLarge
 from poussetaches.log import fields
 from poussetaches.model import decisions, endings, recurrence
-from poussetaches.model.bounds import UNBOUNDED, Bounds, forget, forget_at, fullness
+from poussetaches.model.bounds import (
+    UNBOUNDED,
+    Bounds,
+    forget,
+    forget_at,
+    fullness,
+    fullness_for,
+    growth,
+)
 from poussetaches.model.decisions import Policy
 from poussetaches.model.endings import Outcome
 from poussetaches.model.events import Event, Moved, Paused, Resumed
@@ -99,14 +107,14 @@ class Keeper:
         return events
 
     def _accept(self, events: list[Event], now: float) -> None:
-        count = decisions.growth(events)
+        count = growth(events)
         if count <= 0:
             self._record(events, spare=self._ends_room())
             return
         most = self._bounds.max_tasks
         if most is not None and count > most:
             raise TooLarge(f"{count} pushes at once are more than max_tasks, {most}")
-        if reason := fullness(self.queue, self._bounds, further=count):
+        if reason := fullness_for(self.queue, self._bounds, events):
             raise QueueFull(f"the queue is full: {reason}", retry_after=FULL_PAUSE)
         try:
             self._record(events, spare=self._whole_room(further=count))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,14 @@ from poussetaches.channel.messages import read_submission
 from poussetaches.errors import ChannelError, Conflict
 from poussetaches.log import fields
 from poussetaches.model import decisions
-from poussetaches.model.lookup import find, find_live, find_replaceable
+from poussetaches.model.events import Forgotten
+from poussetaches.model.lookup import (
+    find,
+    find_live,
+    find_replaceable,
+    find_runnable,
+)
+from poussetaches.model.revival import find_dead, retry
 from poussetaches.model.task import Submission, Task
 from poussetaches.model.why import Service, why
 from poussetaches.supervisor.dispatch import Dispatch
@@ -20,6 +28,9 @@ from poussetaches.supervisor.keeper import Keeper
 log = logging.getLogger(__name__)
 
 View = tuple[Any, ...]
+
+#: Characters of a task's id.
+TASK_ID = 32
 
 
 class TaskVerbs:
@@ -44,6 +55,8 @@ class TaskVerbs:
             "task": self._show,
             "why": self._why,
             "cancel": self._cancel,
+            "run": self._run,
+            "retry": self._retry,
             "replace": self._replace,
             "editable": self._editable,
             "edit": self._edit,
@@ -81,13 +94,44 @@ class TaskVerbs:
         return round(moment + self._keeper.queue.skew, 3)
 
     def _cancel(self, id: str) -> View:
+        """Also a dead letter, which is forgotten."""
         _check_id(id)
-        task = find_live(self._keeper.queue, id)
+        queue = self._keeper.queue
+        if id not in queue.tasks and id in queue.dead:
+            task = queue.dead[id]
+            self._keeper.decide(lambda _, now, __: [Forgotten(id, now)])
+            log.info("dead letter dropped", extra=fields(task=id))
+            return self._view(task)
+        task = find_live(queue, id)
         self._keeper.decide(
             lambda queue, now, policy: decisions.cancel(queue, task, now, policy)
         )
         log.info("cancelled", extra=fields(task=id))
         return self._view(task)
+
+    def _run(self, id: str) -> View:
+        _check_id(id)
+        keeper = self._keeper
+        task = find_runnable(keeper.queue, id, keeper.clock.now())
+        self._dispatch.begin(task, time.monotonic())
+        log.info("run by hand", extra=fields(task=id, attempt=task.attempts))
+        return self._view(task)
+
+    def _retry(self, id: str, fresh_id: str) -> View:
+        """``fresh_id``: for the task that the run of a schedule becomes."""
+        _check_id(id)
+        queue = self._keeper.queue
+        if not isinstance(fresh_id, str) or len(fresh_id) != TASK_ID:
+            raise ChannelError(f"a task with the id {fresh_id!r:.50}")
+        if fresh_id in queue.tasks:
+            raise ChannelError(f"a task with the id of another, {fresh_id}")
+        task = find_dead(queue, id)
+        self._keeper.decide(
+            lambda queue, now, policy: retry(queue, task, fresh_id, now, policy)
+        )
+        again = queue.tasks[fresh_id if task.schedule else id]
+        log.info("retried", extra=fields(task=again.id))
+        return self._view(again)
 
     def _editable(self, id: str) -> dict[str, Any]:
         _check_id(id)

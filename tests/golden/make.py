@@ -164,10 +164,28 @@ ATTEMPTS_JOURNAL: list[list[list[Event]]] = [
     [[events.Leased("late", BEGIN + 9.5, 1, 4)]],
 ]
 
+#: The same of dead letters that came back.
+REVIVED_BEFORE: list[Event] = [
+    events.Pushed("before", BEGIN, BEGIN, b"spec", policed(SPECIAL)),
+    events.Leased("before", BEGIN + 1.0, 1, 2),
+    events.Died("before", BEGIN + 2.0, 1, 503, b"busy", "status", "ab12"),
+    events.Revived("before", BEGIN + 3.0, BEGIN + 3.0),
+    events.Pushed("after", BEGIN, BEGIN, b"spec", KEYED),
+    events.Leased("after", BEGIN + 1.0, 1, 1),
+    events.Died("after", BEGIN + 2.0, 1, 500, b"broken", "status", "cd34"),
+]
+
+REVIVED_JOURNAL: list[list[list[Event]]] = [
+    [[events.Leased("before", BEGIN + 3.5, 1, 1)]],
+    [[events.Revived("after", BEGIN + 4.0, BEGIN + 4.0)]],
+    [[events.Leased("after", BEGIN + 4.5, 1, 1)]],
+]
+
 STORES = {
     "store-1": (BEFORE, JOURNAL),
     "store-1-policies": (MORE_BEFORE, MORE_JOURNAL),
     "store-1-attempts": (ATTEMPTS_BEFORE, ATTEMPTS_JOURNAL),
+    "store-1-revived": (REVIVED_BEFORE, REVIVED_JOURNAL),
 }
 
 

@@ -55,6 +55,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(events.Died, TEXTS, MOMENTS, NUMBERS, NUMBERS, BYTES, TEXTS, TEXTS),
     st.builds(events.Cancelled, TEXTS, MOMENTS),
     st.builds(events.Moved, TEXTS, MOMENTS, MOMENTS),
+    st.builds(events.Revived, TEXTS, MOMENTS, MOMENTS),
     st.builds(events.Paused, MOMENTS),
     st.builds(events.Resumed, MOMENTS),
     st.builds(events.ClockStepped, MOMENTS, MOMENTS),
@@ -132,6 +133,7 @@ def test_the_codes_of_the_events_are_for_ever() -> None:
         20: "ScheduleResumed",
         21: "QueueSet",
         22: "QueueDropped",
+        23: "Revived",
     }
     assert format.STATES[:6] == [
         State.WAITING,

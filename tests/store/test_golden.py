@@ -248,6 +248,17 @@ def test_attempts_were_added_to_version_1(tmp_path: Path) -> None:
     assert queue.tasks["late"].worker == 4
 
 
+def test_revivals_were_added_to_version_1(tmp_path: Path) -> None:
+    expected, queue = both("store-1-revived", tmp_path)
+    assert ranked(queue) == ranked(expected)
+    assert not queue.dead
+    assert queue.counts.dead == 0
+    # Their attempts start over, and what they were is remembered.
+    after = queue.tasks["after"]
+    assert (after.attempts, [one.status for one in after.past]) == (1, [500])
+    assert queue.keys.known("clé", BEGIN + 5.0) == "after"
+
+
 def both(name: str, tmp_path: Path) -> tuple[TaskQueue, TaskQueue]:
     """What happened to the queue of a golden store, and what is read of it."""
     before, ticks = make.STORES[name]
