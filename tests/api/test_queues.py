@@ -6,6 +6,7 @@ import io
 import json
 import time
 from typing import Any
+from urllib.parse import unquote
 from wsgiref.util import setup_testing_defaults
 
 import pytest
@@ -120,6 +121,20 @@ def test_a_queue_is_paused_and_resumed_if_it_exists(verb: str, paused: bool) -> 
     missing = Channel(NotFound("there is no queue 'mial'", field="queue"))
     assert ask(missing, "POST", f"/queue/mial/{verb}")[0] == 404
     assert [verb for verb, _ in missing.asked] == ["queue"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a" * 101, "a" * 5000, "%C3%A9", "%00"])
+def test_a_name_that_no_queue_has_is_not_even_asked_for(name: str) -> None:
+    """The supervisor takes one of great length for nonsense, and ends who asks."""
+    channel = Channel()
+    path = f"/queue/{unquote(name, 'latin-1')}"
+    assert ask(channel, "GET", path)[0] == 404
+    assert ask(channel, "DELETE", path)[0] == 404
+    for verb in ("pause", "resume", "purge"):
+        status, told = ask(channel, "POST", f"{path}/{verb}")
+        assert (status, told["error"]["field"]) == (404, "queue")
+    assert ask(channel, "PUT", path, b"{}")[0] == 400
+    assert channel.asked == []
 
 
 def test_a_purge_goes_on_until_nothing_is_left() -> None:

@@ -11,11 +11,12 @@ from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.openapi.document import written
 
 
-def routes(prefix: str = "") -> Iterator[Route]:
-    """Method, path and view. ``prefix``: how every path begins behind a proxy."""
+def routes() -> Iterator[Route]:
+    """Method, path and view."""
 
     def describe() -> HTTPResponse:
-        body = written(prefix)
+        # The url_prefix: the application is not asked for paths outside it.
+        body = written(request.environ.get("SCRIPT_NAME", ""))
         tag = f'"{sha256(body).hexdigest()[:32]}"'
         headers = {**JSON, "ETag": tag, "Cache-Control": "no-cache"}
         if tag in request.get_header("If-None-Match", ""):
