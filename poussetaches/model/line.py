@@ -67,6 +67,11 @@ class Line(Generic[T]):
         chunks = self._chunks
         return chunks[0][0] if chunks else None
 
+    def last(self) -> T | None:
+        """What stands at the end."""
+        chunks = self._chunks
+        return chunks[-1][-1] if chunks else None
+
     def add(self, thing: T) -> bool:
         """``thing`` joins the line where it belongs. Returns whether it is the first
         now."""

@@ -78,8 +78,8 @@ class TaskQueue:
 
     @property
     def memory(self) -> int:
-        """What tasks and keys take in memory, bytes: an estimate."""
-        return self.size + self.keys.size
+        """What is known of tasks and keys takes in memory, bytes: an estimate."""
+        return self.size + self.keys.size + self.dead.size
 
     def difference(self) -> int:
         """0, always: what was accepted is waiting, in flight, or has ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from poussetaches.model.dead_letters import DeadLetters
 from poussetaches.model.kept import Kept
 from poussetaches.model.task import Task
 
@@ -16,7 +17,7 @@ class Remembered:
         self.retain = retain
         self.succeeded = Kept()
         self.expired = Kept()
-        self.dead = Kept()
+        self.dead = DeadLetters()
 
     def take(self, kept: Kept, task: Task) -> list[Task]:
         """``task`` has ended as those of ``kept``. Returns those that are remembered no
