@@ -30,6 +30,7 @@ from poussetaches.schema.schedule import (
 from poussetaches.schema.selection import (
     DEAD_FILTERS,
     FILTERS,
+    STATES,
     Selection,
     parse_filter,
     parse_selection,
@@ -52,6 +53,7 @@ __all__ = [
     "MOST_RETRIES",
     "MOST_SCHEDULES",
     "NANOSECONDS",
+    "STATES",
     "Edit",
     "OriginView",
     "PushBody",

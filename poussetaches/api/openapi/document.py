@@ -6,6 +6,7 @@ from functools import cache
 
 import poussetaches
 from poussetaches.api.openapi import (
+    lists,
     origins,
     pushes,
     queues,
@@ -30,6 +31,7 @@ SURFACES = (
     service,
     pushes,
     tasks,
+    lists,
     queues,
     schedules,
     origins,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poussetaches.api.openapi.lists import CURSOR, limit
 from poussetaches.api.openapi.parts import (
     ID,
     Json,
@@ -22,7 +23,7 @@ from poussetaches.api.openapi.parts import (
     text,
     whole,
 )
-from poussetaches.api.openapi.tasks import PAGING
+from poussetaches.api.page import LONGEST_PAGE
 from poussetaches.api.schedules import MOST_REHEARSED, REHEARSED
 from poussetaches.schema.special import MISSED, OVERLAP
 
@@ -93,7 +94,7 @@ def operations() -> Operations:
             "listSchedules",
             "Schedules, those with a name first.",
             {200: answer("A page of them.", page)},
-            parameters=PAGING,
+            parameters=(limit(LONGEST_PAGE), CURSOR),
         ),
     )
     yield (

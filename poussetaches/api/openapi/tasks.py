@@ -1,4 +1,4 @@
-"""One task by its id, and lists of tasks."""
+"""One task, by its id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from poussetaches.api.openapi.parts import (
     one_of,
     operation,
     or_null,
-    query,
     record,
     schema,
     text,
@@ -30,15 +29,6 @@ from poussetaches.model.task import State
 STATES = [state.value for state in State]
 
 BY_ID = in_path("id", text(minLength=1), "The id of the task.")
-PAGING = (
-    query(
-        "limit",
-        whole(minimum=1, maximum=LONGEST_PAGE, default=LONGEST_PAGE),
-        "How many at most.",
-    ),
-    query("cursor", text(), "Of the page before."),
-)
-
 _NANOSECONDS = "Nanoseconds since 1970; 0: never."
 
 #: In the first ancestor's words and order, then ours.
@@ -83,15 +73,6 @@ ASKED: Mapping[str, Json] = {
     "overlap": text(),
 }
 
-#: The lists of the first ancestor, and what each has.
-LISTS = {
-    "waiting": "Every live task, in flight or not.",
-    "success": "The last tasks that have succeeded.",
-    "dead": "The dead letters.",
-    "cron": "The next runs of schedules.",
-    "expired": "The last tasks that nobody wanted any more.",
-}
-
 
 def components() -> dict[str, Json]:
     asked = {
@@ -99,28 +80,10 @@ def components() -> dict[str, Json]:
     }
     return {
         "Task": record(TASK, optional=asked),
-        "Tasks": record(
-            {
-                "tasks": array(schema("Task")),
-                "total": count("How many the list has in all."),
-                "cursor": or_null(text("Where the next page begins; null: nowhere.")),
-            }
-        ),
     }
 
 
 def operations() -> Operations:
-    for which, what in LISTS.items():
-        yield (
-            "GET",
-            f"/{which}",
-            operation(
-                f"list{which.capitalize()}",
-                what,
-                {200: answer("A page of them.", schema("Tasks"))},
-                parameters=PAGING,
-            ),
-        )
     shown = answer("The task.", schema("Task"))
     yield (
         "GET",
