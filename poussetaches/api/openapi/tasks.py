@@ -23,7 +23,6 @@ from poussetaches.api.openapi.parts import (
     whole,
 )
 from poussetaches.api.openapi.pushes import DESCRIPTIONS
-from poussetaches.api.page import LONGEST_PAGE
 from poussetaches.model.task import State
 
 STATES = [state.value for state in State]
