@@ -68,7 +68,7 @@ def _texts(said: ast.expr, tree: ast.Module) -> list[str]:
             str(one.value) if isinstance(one, ast.Constant) else "…"
             for one in said.values
         ]
-        return ["".join(pieces)]
+        return [re.sub("…+", "…", "".join(pieces))]
     assert isinstance(said, ast.Name), ast.dump(said)
     return _table(said.id.upper(), tree)
 
