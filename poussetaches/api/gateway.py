@@ -16,6 +16,7 @@ from poussetaches.model.rules import Rules
 from poussetaches.model.task import LastRun, Terms
 from poussetaches.schema import (
     Edit,
+    History,
     OriginView,
     PushRequest,
     ScheduleView,
@@ -150,35 +151,35 @@ class Gateway:
 
     def task(self, id: str) -> TaskView:
         """A task, whatever has become of it."""
-        return _view(self._channel.call("task", id=id))
+        return _whole_view(self._channel.call("task", id=id))
 
     def cancel(self, id: str) -> TaskView:
         """End a task before its time; as it is then."""
-        return _view(self._channel.call("cancel", id=id))
+        return _whole_view(self._channel.call("cancel", id=id))
 
     def run(self, id: str) -> TaskView:
         """Begin an attempt at a waiting task now; as it is then."""
-        return _view(self._channel.call("run", id=id))
+        return _whole_view(self._channel.call("run", id=id))
 
     def retry(self, id: str, fresh_id: str) -> TaskView:
         """Have a dead letter tried again; as it is then. The run of a schedule becomes
         a task of ``fresh_id``."""
-        return _view(self._channel.call("retry", id=id, fresh_id=fresh_id))
+        return _whole_view(self._channel.call("retry", id=id, fresh_id=fresh_id))
 
     def replace(self, id: str, request: PushRequest) -> TaskView:
         """Make a waiting task another one under its id; as it is then."""
         asked = submission(*request)
-        return _view(self._channel.call("replace", id=id, submission=asked))
+        return _whole_view(self._channel.call("replace", id=id, submission=asked))
 
     def editable(self, id: str) -> tuple[TaskView, int]:
         """A task that waits, and which version of it that is."""
         told = self._channel.call("editable", id=id)
-        return _view(told["task"]), told["version"]
+        return _whole_view(told["task"]), told["version"]
 
     def edit(self, id: str, version: int, edit: Edit) -> TaskView:
         """Make that version of a waiting task what it shall be; as it is then."""
         asked = submission(*edit.request)
-        return _view(
+        return _whole_view(
             self._channel.call(
                 "edit",
                 id=id,
@@ -250,6 +251,12 @@ def _view(fields: Sequence[Any]) -> TaskView:
     """A task as it came over the channel."""
     id, spec, *rest, terms = fields
     return TaskView._make((id, unseal(spec), *rest, Terms.of(terms)))
+
+
+def _whole_view(fields: Sequence[Any]) -> TaskView:
+    """The same, with what has become of the task."""
+    *view, history = fields
+    return _view(view)._replace(history=History.of(history))
 
 
 def _schedule(fields: Sequence[Any]) -> ScheduleView:

@@ -68,6 +68,12 @@ from poussetaches.errors import InvalidInput
     type=click.Choice(["envelope", "raw"]),
     help="Raw: the body is the payload as it is. [default: envelope]",
 )
+@click.option(
+    "--keep-result",
+    is_flag=True,
+    default=None,
+    help="Keep the body of the answer that means success.",
+)
 @click.option("--key", help="The same key again is the same task.")
 @click.option("--group", help="Tasks of a group are delivered in order, one at a time.")
 @click.option("--name", help="Of a schedule: by which it is changed.")

@@ -58,9 +58,10 @@ TOLD = frozenset(
     }
 )
 
-#: Outcomes, besides "succeeded", "failed" and "deferred": those that are named as the
-#: kind of failure is.
+#: Where nobody knows what it brought, the outcome has the name of the kind of failure.
 UNKNOWN = frozenset({LOST, STOPPED})
+OUTCOMES = ("succeeded", "failed", "deferred", LOST, STOPPED)
+KINDS = TOLD | UNKNOWN
 
 
 class Attempt(NamedTuple):
@@ -89,6 +90,14 @@ class Attempt(NamedTuple):
     excerpt: bytes
     #: The id that its request had; "": not known.
     request: str
+
+    def moved(self, seconds: float) -> Attempt:
+        """The same on a timeline that is so far ahead."""
+        return self._replace(
+            due_at=self.due_at + seconds,
+            began_at=self.began_at + seconds if self.began_at else 0.0,
+            ended_at=self.ended_at + seconds,
+        )
 
 
 def remember(past: tuple[Attempt, ...], attempt: Attempt) -> tuple[Attempt, ...]:

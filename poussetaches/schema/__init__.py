@@ -5,6 +5,7 @@ The only place that knows public field names; the first ancestor's words (``trie
 others take what they need from here, whichever file it is in.
 """
 
+from poussetaches.schema.attempt import History
 from poussetaches.schema.batch import MOST_PUSHES, MOST_SCHEDULES, parse_batch
 from poussetaches.schema.body import LONGEST_KEY, MOST_RETRIES, PushBody
 from poussetaches.schema.edit import Edit, parse_edit
@@ -55,6 +56,7 @@ __all__ = [
     "NANOSECONDS",
     "STATES",
     "Edit",
+    "History",
     "OriginView",
     "PushBody",
     "PushRequest",

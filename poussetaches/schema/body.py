@@ -65,6 +65,7 @@ class PushBody(PlainBody, forbid_unknown_fields=True):
     method: str | None = None
     headers: dict[str, str] | None = None
     format: str | None = None
+    keep_result: bool | None = None
     group: str | None = None
     #: Of a schedule.
     name: str | None = None

@@ -1,5 +1,5 @@
 """How a task is delivered: ``method``, ``headers``, ``format``, ``json``,
-``metadata``."""
+``metadata``, ``keep_result``."""
 
 from __future__ import annotations
 
@@ -82,6 +82,8 @@ def how_json(spec: Spec) -> dict[str, Any]:
         shown["format"] = "raw"
     if how.metadata:
         shown["metadata"] = msgspec.Raw(how.metadata.encode())
+    if how.keep_result:
+        shown["keep_result"] = True
     return shown
 
 

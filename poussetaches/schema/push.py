@@ -181,6 +181,7 @@ def _how(given: PushBody, payload: bytes | None) -> How | None:
         given.format == "raw",
         is_given(given.json),
         read_metadata(given.metadata) if is_given(given.metadata) else "",
+        keep_result=bool(given.keep_result),
     )
     if how == USUAL:
         return None

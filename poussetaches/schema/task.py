@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from poussetaches.model.task import PLAIN, Spec, Terms
+from poussetaches.model.task import PLAIN, Spec, State, Terms
+from poussetaches.schema.attempt import History, attempts_json, under_way_json
 from poussetaches.schema.how import how_json
 from poussetaches.schema.json import readable
 from poussetaches.schema.mask import shown_url
@@ -31,11 +32,14 @@ class TaskView(NamedTuple):
     error_status: int
     state: str
     terms: Terms = PLAIN
+    #: Where one task is shown; None: where many are.
+    history: History | None = None
 
 
 def task_json(task: TaskView) -> dict[str, Any]:
     """A task as the first ancestor lists it, field by field in its order; then its
-    queue, its state, and what else was asked for, in the words of a push."""
+    queue, its state, and what else was asked for, in the words of a push; at last what
+    has become of it, where it is shown alone."""
     spec, terms = task.spec, task.terms
     shown: dict[str, Any] = {
         "id": task.id,
@@ -56,7 +60,25 @@ def task_json(task: TaskView) -> dict[str, Any]:
         shown["max_retries"] = terms.max_retries
     if terms.key:
         shown["key"] = terms.key
-    return {**shown, **how_json(spec), **special_json(terms.special)}
+    shown |= how_json(spec)
+    shown |= special_json(terms.special)
+    if task.history is not None:
+        shown |= _history_json(task, task.history)
+    return shown
+
+
+def _history_json(task: TaskView, history: History) -> dict[str, Any]:
+    attempts = [*attempts_json(history)]
+    if task.state == State.LEASED.value:
+        attempts.append(under_way_json(history, task.attempts, task.eta))
+    how = task.spec.how
+    keeps = how is not None and how.keep_result
+    return {
+        "pushed": history.pushed_at or None,
+        "attempts": attempts,
+        "attempts_dropped": history.dropped,
+        "result": base64(history.result) if keeps else None,
+    }
 
 
 def _payload(spec: Spec) -> bytes | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from poussetaches.model.attempt import Attempt
 from poussetaches.model.decisions import Policy
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.recurrence import slots_behind
@@ -56,16 +55,7 @@ def _moved(task: Task, seconds: float, slot_seconds: float) -> Task:
         begun_at=task.begun_at + seconds if task.begun_at else 0.0,
         pushed_at=task.pushed_at + seconds if task.pushed_at else 0.0,
         leased_at=task.leased_at + seconds if task.leased_at else 0.0,
-        past=tuple([_moved_attempt(one, seconds) for one in task.past]),
-    )
-
-
-def _moved_attempt(attempt: Attempt, seconds: float) -> Attempt:
-    began_at = attempt.began_at
-    return attempt._replace(
-        due_at=attempt.due_at + seconds,
-        began_at=began_at + seconds if began_at else 0.0,
-        ended_at=attempt.ended_at + seconds,
+        past=tuple([one.moved(seconds) for one in task.past]),
     )
 
 

@@ -104,7 +104,7 @@ class Handlers:
             **ScheduleVerbs(keeper).table(),
             **queue_verbs.table(),
             **OriginVerbs(keeper).table(),
-            **TaskVerbs(keeper, dispatch, self._view, _check_submission).table(),
+            **TaskVerbs(keeper, dispatch, self._whole_view, _check_submission).table(),
         }
 
     def handle(self, child: Child, message: Message) -> None:
@@ -241,6 +241,18 @@ class Handlers:
             task.state.value,
             task.terms,
         )
+
+    def _whole_view(self, task: Task) -> tuple[Any, ...]:
+        """The same with what has become of it so far (see ``schema.History``)."""
+        skew = self._keeper.queue.skew
+        history = (
+            task.pushed_at + skew if task.pushed_at else 0.0,
+            [one.moved(skew) for one in task.past],
+            task.dropped,
+            task.leased_at + skew if task.leased_at else 0.0,
+            task.worker,
+        )
+        return (*self._view(task), history)
 
 
 def _check_submission(submission: Submission) -> None:

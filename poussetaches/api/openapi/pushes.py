@@ -122,6 +122,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     " request (`Content-Length` ...), nor ours (`Poussetaches-...`, `webhook-...`)",
     "format": "raw: the body is the payload as it is, and attempt and metadata are in"
     " headers",
+    "keep_result": "the body of the answer that means success is kept, to"
+    " `max_response`",
     "key": "the same key again is the same task",
     "group": "tasks of a group are delivered in order and one at a time; one that is"
     " retried holds up its group, and nobody else",

@@ -13,17 +13,21 @@ from poussetaches.api.openapi.parts import (
     array,
     count,
     in_path,
+    moment,
     number,
     one_of,
     operation,
     or_null,
     record,
     schema,
+    switch,
     text,
     whole,
 )
 from poussetaches.api.openapi.pushes import DESCRIPTIONS
+from poussetaches.model.attempt import KINDS, OUTCOMES
 from poussetaches.model.task import State
+from poussetaches.schema.attempt import IN_FLIGHT
 
 STATES = [state.value for state in State]
 
@@ -56,6 +60,7 @@ ASKED: Mapping[str, Json] = {
     "headers": {"type": "object", "additionalProperties": {"type": "string"}},
     "format": text(),
     "metadata": {},
+    "keep_result": switch(),
     "eta": number(),
     "expires": number(),
     "timeout": number(),
@@ -72,6 +77,26 @@ ASKED: Mapping[str, Json] = {
     "overlap": text(),
 }
 
+#: What has become of one task.
+ATTEMPT: Mapping[str, Json] = {
+    "number": whole("One that did not count has that of the next one.", minimum=1),
+    "due": moment("When it was to begin."),
+    "started": or_null(moment("When it began.")),
+    "duration": or_null(number("Seconds; null: it is under way.")),
+    "outcome": one_of([*OUTCOMES, IN_FLIGHT]),
+    "status": or_null(whole("null: there was no answer.")),
+    "error": or_null(one_of(sorted(KINDS), "The kind of failure.")),
+    "response": or_null(text("The beginning of the answer, or what is said of it.")),
+    "worker": or_null(text("Which worker made it.")),
+    "request": or_null(text("The id that its request had.")),
+}
+HISTORY: Mapping[str, Json] = {
+    "pushed": or_null(moment("When it came.")),
+    "attempts": array(schema("Attempt")),
+    "attempts_dropped": count("Those after the first that are remembered no more."),
+    "result": or_null(text("The answer that ended it, in base64; see `keep_result`.")),
+}
+
 
 def components() -> dict[str, Json]:
     asked = {
@@ -79,11 +104,13 @@ def components() -> dict[str, Json]:
     }
     return {
         "Task": record(TASK, optional=asked),
+        "Attempt": record(ATTEMPT),
+        "WholeTask": record({**TASK, **HISTORY}, optional=asked),
     }
 
 
 def operations() -> Operations:
-    shown = answer("The task.", schema("Task"))
+    shown = answer("The task.", schema("WholeTask"))
     yield (
         "GET",
         "/task/{id}",
