@@ -7,14 +7,14 @@ from typing import TypeVar
 
 import click
 
-from poussetaches.errors import Conflict, NotFound, PousseTachesError, Unavailable
-
-
-class NotAllowed(PousseTachesError):
-    """The service does not know who asks, or does not let them do this."""
-
-    code = "not_allowed"
-
+from poussetaches.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    PousseTachesError,
+    Unauthorized,
+    Unavailable,
+)
 
 #: What it says no with, and the exit status that a script may branch on. Whatever else
 #: goes wrong is REFUSED; wrong usage is 2, as click has it.
@@ -22,7 +22,8 @@ EXITS: tuple[tuple[type[PousseTachesError], int], ...] = (
     (Unavailable, 3),
     (NotFound, 4),
     (Conflict, 5),
-    (NotAllowed, 6),
+    (Unauthorized, 6),
+    (Forbidden, 6),
 )
 REFUSED = 1
 #: Ctrl-C, as a shell has it.

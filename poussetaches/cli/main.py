@@ -34,6 +34,7 @@ class Commands(click.Group):
     def _import_others(self) -> None:
         from poussetaches.cli import (
             completion,
+            dead,
             demo,
             origin,
             push,
@@ -41,11 +42,11 @@ class Commands(click.Group):
             schedule,
             steer,
             store,
-            tasks,
+            task,
             tune,
         )
 
-        groups = (push, tasks, queue, schedule, origin, steer, store, demo, tune)
+        groups = (push, task, dead, queue, schedule, origin, steer, store, demo, tune)
         for group in (*groups, completion):
             for command in group.COMMANDS:
                 self.add_command(command)

@@ -12,7 +12,6 @@ import click
 import requests
 from requests.exceptions import InvalidHeader
 
-from poussetaches.cli.exits import NotAllowed
 from poussetaches.client.service_url import (
     KEY_VARIABLE,
     authentication,
@@ -22,21 +21,25 @@ from poussetaches.client.service_url import (
 from poussetaches.client.unix_socket import SCHEME, UnixAdapter
 from poussetaches.errors import (
     Conflict,
+    Forbidden,
     InvalidInput,
     NotFound,
     PousseTachesError,
+    Unauthorized,
     Unavailable,
 )
 
 DEFAULT_URL = "http://127.0.0.1:7991"
 #: See Service.
 TIMEOUT = 10.0
+#: What a list has at once, at most.
+LONGEST_PAGE = 1000
 
 
 #: What the status of a refusal says; any other one is just a no.
 REFUSALS: Mapping[int, type[PousseTachesError]] = {
-    401: NotAllowed,
-    403: NotAllowed,
+    401: Unauthorized,
+    403: Forbidden,
     404: NotFound,
     409: Conflict,
     503: Unavailable,
@@ -125,10 +128,6 @@ class Service:
         """A task, as JSON."""
         return self.get(f"/task/{quote(id, safe='')}")
 
-    def cancel(self, id: str) -> None:
-        """End a task before its time."""
-        self._request("DELETE", f"/task/{quote(id, safe='')}")
-
     def tasks(self, which: str, limit: int | None) -> Iterator[dict[str, Any]]:
         """The tasks of a list, page by page, ``limit`` at most."""
         return self.listed(f"/{which}", "tasks", limit)
@@ -139,9 +138,9 @@ class Service:
         """What the pages at ``path`` have as their ``what``, ``limit`` at most. One may
         be empty and not the last: so far has been searched."""
         if limit is not None:
-            query["limit"] = max(1, min(limit, 1000))
+            query["limit"] = max(1, min(limit, LONGEST_PAGE))
         seen = 0
-        while True:
+        while seen != limit:
             page = self.get(path, **query)
             for one in page[what]:
                 if seen == limit:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import functools
 import os
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
 from poussetaches.cli import store_report as report
+from poussetaches.cli.output import written
+from poussetaches.cli.progress import ignore, progress
 from poussetaches.config import Config
 from poussetaches.errors import InvalidInput, StoreError
 from poussetaches.model.queue import TaskQueue
 from poussetaches.store import adoption, inspection, interchange
 from poussetaches.store.addition import add
-from poussetaches.store.files import UNFINISHED
 from poussetaches.store.salvage import Salvage
-from poussetaches.store.scan import Step
 from poussetaches.store.stopped import (
     begin,
     is_within,
@@ -32,9 +30,6 @@ from poussetaches.store.stopped import (
     stopped,
 )
 from poussetaches.supervisor.policy import policy_of
-
-#: Bytes, lines or files: below that many of them there is no progress to show.
-SHORT = {"bytes": 32 * 1024 * 1024, "lines": 50_000, "files": 2_000}
 
 
 class Directory:
@@ -92,7 +87,7 @@ def check(directory: Directory) -> None:
     size = inspection.total_size(directory.path)
     with (
         kept_from_starting(directory.path) as owner,
-        _progress("checking", size, "bytes") as step,
+        progress("checking", size, "bytes") as step,
     ):
         found = inspection.inspect(
             directory.path,
@@ -118,11 +113,11 @@ def repair(directory: Directory, new: str) -> None:
     retain = directory.retain_succeeded
     size = inspection.total_size(directory.path)
     with stopped(directory.path):
-        with _progress("reading", size, "bytes") as step:
+        with progress("reading", size, "bytes") as step:
             salvage = Salvage(directory.path, retain_succeeded=retain, step=step)
             salvage.run(time.time(), directory.policy)
         begin(new, salvage.queue)
-    found = inspection.inspect(new, retain_succeeded=retain, in_use=False, step=_ignore)
+    found = inspection.inspect(new, retain_succeeded=retain, in_use=False, step=ignore)
     if found.faults:
         raise StoreError(f"what was saved into {new} is not whole: {found.faults[0]}")
     _say(report.salvage(salvage.queue, salvage.losses))
@@ -140,7 +135,7 @@ def export(directory: Directory, output: str | None) -> None:
     """
     queue = directory.read()
     total = interchange.line_count(queue)
-    with _output(output) as file, _progress("writing", total, "lines") as step:
+    with written(output) as file, progress("writing", total, "lines") as step:
         for line in interchange.export(queue, directory.policy):
             file.write(line)
             step(1)
@@ -158,7 +153,7 @@ def import_(directory: Directory, file: str) -> None:
     try:
         with (
             click.open_file(file, "rb") as lines,
-            _progress("reading", size, "bytes") as step,
+            progress("reading", size, "bytes") as step,
         ):
             rules = directory.policy.rules
             addition = interchange.read_export(lines, rules, step)
@@ -188,7 +183,7 @@ def adopt(directory: Directory, old: str, dry_run: bool) -> None:
             "stay as it is: name another with --data-dir"
         )
     now = time.time()
-    with _progress("reading", adoption.file_count(old), "files") as step:
+    with progress("reading", adoption.file_count(old), "files") as step:
         survey = adoption.survey(
             old,
             directory.policy.rules,
@@ -218,37 +213,3 @@ COMMANDS = (store,)
 def _say(lines: Iterator[str]) -> None:
     for line in lines:
         click.echo(line)
-
-
-def _ignore(amount: int) -> None:
-    """Nobody wants to know how far it is."""
-
-
-@contextmanager
-def _progress(label: str, total: int, unit: str) -> Iterator[Step]:
-    """What is to be told of progress; people see it if it takes a while."""
-    if total < SHORT[unit] or not sys.stderr.isatty():
-        yield _ignore
-        return
-    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
-        yield bar.update
-
-
-@contextmanager
-def _output(path: str | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that is there when it is whole."""
-    if path is None:
-        yield sys.stdout.buffer
-        return
-    unfinished = f"{path}{UNFINISHED}"
-    # Payloads are nobody else's business.
-    fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with open(fd, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(fd)
-        os.rename(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise

@@ -11,17 +11,18 @@ import pytest
 from poussetaches.cli.exits import (
     EXITS,
     INTERRUPTED,
-    NotAllowed,
     each,
     exit_status,
     is_interrupted,
 )
 from poussetaches.errors import (
     Conflict,
+    Forbidden,
     InvalidInput,
     NotFound,
     PousseTachesError,
     QueueFull,
+    Unauthorized,
     Unavailable,
 )
 
@@ -35,7 +36,8 @@ from poussetaches.errors import (
         (QueueFull("no"), 3),
         (NotFound("no"), 4),
         (Conflict("no"), 5),
-        (NotAllowed("no"), 6),
+        (Unauthorized("no"), 6),
+        (Forbidden("no"), 6),
     ],
 )
 def test_every_kind_of_no_has_a_status(error: PousseTachesError, status: int) -> None:

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from poussetaches.channel.messages import seal
 from poussetaches.cli import store as command
 from poussetaches.cli.main import cli
+from poussetaches.cli.progress import progress
 from poussetaches.errors import (
     ConfigError,
     InvalidInput,
@@ -532,13 +533,13 @@ def test_the_old_directory_does_not_become_the_new_one(
 def test_progress_shows_on_a_terminal_if_there_is_much_to_do(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with command._progress("checking", 10**9, "bytes") as step:
+    with progress("checking", 10**9, "bytes") as step:
         step(1)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with command._progress("checking", 10, "bytes") as step:
+    with progress("checking", 10, "bytes") as step:
         step(1)
     assert capsys.readouterr().err == ""
-    with command._progress("checking", 10**9, "bytes") as step:
+    with progress("checking", 10**9, "bytes") as step:
         step(10**9)
     assert "checking" in capsys.readouterr().err

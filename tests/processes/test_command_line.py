@@ -41,10 +41,10 @@ def run(service: Service, *arguments: str, input: bytes | None = None) -> Result
 def test_a_push_prints_the_id_and_the_task_can_be_seen(service: Service) -> None:
     target = f"http://127.0.0.1:{free_port()}/nobody"
     id = run(service, "push", target, "payload", "--countdown", "3600").output.strip()
-    assert f"{id}  " in run(service, "waiting").output
+    assert f"{id}  waiting" in run(service, "task", "ls").output
     listed = [
         json.loads(line)
-        for line in run(service, "waiting", "--json").output.splitlines()
+        for line in run(service, "task", "ls", "--json").output.splitlines()
     ]
     [task] = [task for task in listed if task["id"] == id]
     assert (task["url"], task["payload"]) == (target, "cGF5bG9hZA==")
@@ -72,7 +72,7 @@ def test_a_push_may_ask_for_everything(service: Service) -> None:
     words = [word for name, text in options.items() for word in (f"--{name}", text)]
     command = ("push", "http://127.0.0.1:1/", *words, "--header", "Cookie: secret")
     id = run(service, *command).output.strip()
-    shown = json.loads(run(service, "task", id).output)
+    shown = json.loads(run(service, "task", "show", "--json", id).output)
     asked = {
         "json": {"a": [1, None]},
         "expected": [200, "4xx"],
@@ -91,7 +91,7 @@ def test_a_push_may_ask_for_everything(service: Service) -> None:
         "group": "g",
     }
     assert {name: shown[name] for name in asked} == asked
-    run(service, "cancel", id)
+    run(service, "task", "cancel", id)
     assert service.get(f"/task/{id}").status_code == 404
 
 
@@ -100,7 +100,7 @@ def test_a_schedule_may_ask_for_everything(service: Service) -> None:
     rule = '{"min": 1, "doublings": 3}'
     words = ("--timezone", "UTC", "--missed", "none", "--overlap", "queue")
     id = run(service, *command, *words, "--backoff", rule).output.strip()
-    shown = json.loads(run(service, "task", id).output)
+    shown = json.loads(run(service, "task", "show", "--json", id).output)
     assert shown["backoff"] == {"min": 1, "doublings": 3}
     told = {"name": "all", "timezone": "UTC", "missed": "none", "overlap": "queue"}
     assert {name: shown[name] for name in told} == told
@@ -132,11 +132,12 @@ def test_what_makes_no_sense_is_refused_by_name(
 
 
 def test_a_task_that_is_not_there_cannot_be_shown(service: Service) -> None:
-    for command in ("task", "cancel"):
-        with pytest.raises(PousseTachesError, match="There is no task nobody"):
-            CliRunner().invoke(
-                cli, [command, "--url", service.url, "nobody"], catch_exceptions=False
-            )
+    for verb in ("show", "cancel"):
+        command = ["task", verb, "--url", service.url, "nobody", "no-one"]
+        ended = CliRunner().invoke(cli, command, catch_exceptions=False)
+        assert (ended.exit_code, ended.stdout) == (4, "")
+        for id in ("nobody", "no-one"):
+            assert f"poussetaches: There is no task {id}" in ended.stderr
 
 
 def test_a_payload_may_come_from_standard_input(service: Service) -> None:
@@ -150,9 +151,12 @@ def test_a_schedule_is_listed_with_its_rule(service: Service) -> None:
     command = ("push", "http://127.0.0.1:1/", "--schedule", "@yearly")
     id = run(service, *command).output.strip()
     assert len(id) == 40
-    [row] = run(service, "cron").output.splitlines()
-    assert row.startswith(id)
-    assert "[@yearly]" in row
+    rows = run(service, "schedule", "ls").output.splitlines()
+    [row] = [row for row in rows if row.startswith(id)]
+    assert "  @yearly  " in row
+    rows = run(service, "task", "ls").output.splitlines()
+    [row] = [row for row in rows if row.startswith(id)]
+    assert "  @yearly  " in row
 
 
 def test_a_row_says_what_a_task_may_wait_for(service: Service) -> None:
@@ -160,9 +164,9 @@ def test_a_row_says_what_a_task_may_wait_for(service: Service) -> None:
     run(service, "queue", "set", "quiet", "paused=yes")
     command = ("push", "http://127.0.0.1:1/", "--queue", "quiet", "--group", "user 42")
     id = run(service, *command).output.strip()
-    rows = run(service, "waiting").output.splitlines()
+    rows = run(service, "task", "ls").output.splitlines()
     [row] = [row for row in rows if row.startswith(id)]
-    assert row.endswith("http://127.0.0.1:1/  queue quiet  group user 42")
+    assert re.search(r"  quiet +user 42 +(@yearly)? +http://127.0.0.1:1/$", row)
 
 
 def test_a_schedule_is_shown_on_the_clock_of_its_zone(service: Service) -> None:
@@ -172,7 +176,7 @@ def test_a_schedule_is_shown_on_the_clock_of_its_zone(service: Service) -> None:
     rows = run(service, "schedule", "ls").output.splitlines()
     [row] = [row for row in rows if row.startswith("tea ")]
     assert " 15:05:00+09:00" in row
-    assert "[5 15 * * * Asia/Tokyo]" in run(service, "cron").output
+    assert "  5 15 * * * Asia/Tokyo  " in run(service, "task", "ls").output
 
 
 def test_a_dead_letter_says_why(service: Service) -> None:
@@ -180,16 +184,18 @@ def test_a_dead_letter_says_why(service: Service) -> None:
     command = ("push", target, "--max-retries", "0")
     id = run(service, *command).output.strip()
     wait_until(lambda: service.get("/").json()["dead"] > 0, 10, "it never died")
-    rows = run(service, "dead").output.splitlines()
+    rows = run(service, "dead", "ls").output.splitlines()
     [row] = [row for row in rows if row.startswith(id)]
-    assert "no answer: connection refused" in row
+    assert "connection refused" in row
 
 
 def test_lists_show_as_much_as_asked_for(service: Service) -> None:
     for _ in range(3):
         run(service, "push", "http://127.0.0.1:1/", "--delay", "5")
-    assert len(run(service, "waiting", "--limit", "2").output.splitlines()) == 2
-    assert run(service, "success").output == ""
+    listed = run(service, "task", "ls", "--limit", "2")
+    assert len(listed.stdout.splitlines()) == 1 + 2
+    assert listed.stderr == "There are more: --limit shows them.\n"
+    assert run(service, "task", "ls", "--state", "succeeded").stdout == ""
 
 
 def test_status_pause_and_resume(service: Service) -> None:

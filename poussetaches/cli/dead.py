@@ -1,0 +1,245 @@
+"""``dead``: dead letters as a list of work: looked at, tried again, done without."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import click
+
+from poussetaches.cli.exits import REFUSED
+from poussetaches.cli.output import written
+from poussetaches.cli.progress import progress
+from poussetaches.cli.selection import with_filters
+from poussetaches.cli.service import Service, with_url
+from poussetaches.cli.table import Column, show, show_json
+from poussetaches.cli.task import list_tasks
+from poussetaches.cli.when import relative
+
+#: So many at once: an answer that comes soon, and progress to be seen.
+SLICE = 1000
+#: Groups that are shown unless asked for more.
+SHOWN = 50
+
+COLUMNS = (
+    Column("CAUSE"),
+    Column("COUNT", right=True),
+    Column("STATUS", right=True),
+    Column("TARGET", elastic=True),
+    Column("ERROR", elastic=True),
+    Column("FIRST"),
+    Column("LAST"),
+)
+
+_with_limit = click.option("--limit", type=click.IntRange(1), help="At most so many.")
+
+
+def with_cause(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` the filters of dead letters."""
+
+    @click.option("--cause", help="Died of this cause, as `dead groups` names it.")
+    @with_filters
+    @functools.wraps(command)
+    def run(
+        *args: Any, cause: str | None, filters: dict[str, str], **given: Any
+    ) -> None:
+        by_cause = {} if cause is None else {"cause": cause}
+        command(*args, filters=by_cause | filters, **given)
+
+    return run
+
+
+def with_selection(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` what says which dead letters it is to do something with, as the
+    argument ``chosen``: the body of a request, of one kind of selection only."""
+
+    @click.argument("ids", metavar="[ID]...", nargs=-1)
+    @with_cause
+    @click.option("--all", "everything", is_flag=True, help="All there are.")
+    @_with_limit
+    @functools.wraps(command)
+    def run(
+        *args: Any,
+        ids: tuple[str, ...],
+        filters: dict[str, str],
+        everything: bool,
+        limit: int | None,
+        **given: Any,
+    ) -> None:
+        if bool(ids) + bool(filters) + everything != 1:
+            raise click.UsageError(
+                "say which: IDs, or options such as --cause and --queue, or --all"
+            )
+        chosen: dict[str, Any] = dict(filters)
+        if ids:
+            chosen["ids"] = list(dict.fromkeys(ids))[:limit]
+        elif everything:
+            chosen["all"] = True
+        command(*args, chosen=chosen, limit=limit, **given)
+
+    return run
+
+
+@click.group()
+def dead() -> None:
+    """Look through dead letters; retry, delete or export them."""
+
+
+@dead.command("ls")
+@with_url
+@with_cause
+@_with_limit
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def listed(url: str, filters: dict[str, str], limit: int | None, as_json: bool) -> None:
+    """List them, with what each died of."""
+    list_tasks(Service(url), "/dead", filters, limit, as_json)
+
+
+@dead.command()
+@with_url
+@with_cause
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help=f"At most so many. [default: {SHOWN}; all with --json]",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def groups(url: str, filters: dict[str, str], limit: int | None, as_json: bool) -> None:
+    """Count them by cause: target, status and error. The largest group comes first."""
+    service = Service(url)
+    found = service.listed("/dead/groups", "groups", limit, **filters)
+    if as_json:
+        show_json(found)
+        return
+    now = time.time()
+    shown = [*islice(found, SHOWN if limit is None else limit)]
+    show(COLUMNS, (_row(group, now) for group in shown))
+    tasks, causes = _count(service, filters)
+    told = [_counted(tasks, "dead letter"), _counted(causes, "cause")]
+    click.echo(", ".join(told), err=True)
+
+
+@dead.command()
+@with_url
+@with_selection
+@click.option("--yes", is_flag=True, help="Do it unasked.")
+def retry(url: str, chosen: dict[str, Any], limit: int | None, yes: bool) -> None:
+    """Give them all their attempts again, from now on.
+
+    With `--limit 1` one of them goes first, to see whether the trouble is over. The
+    exit status is 1 if not all could be.
+    """
+    service = Service(url)
+    count = _agreed("Retry", service, chosen, limit, yes)
+    retried = skipped = 0
+    for told in _slices(service, "POST", "/dead/retry", chosen, count, "retrying"):
+        retried += told["retried"]
+        skipped += told["skipped"]
+    click.echo(f"{retried} retried" + (f", {skipped} not" if skipped else ""))
+    if retried < count:
+        raise click.exceptions.Exit(REFUSED)
+
+
+@dead.command()
+@with_url
+@with_selection
+@click.option("--yes", is_flag=True, help="Do it unasked.")
+def delete(url: str, chosen: dict[str, Any], limit: int | None, yes: bool) -> None:
+    """Forget them. The exit status is 1 if some were none."""
+    service = Service(url)
+    count = _agreed("Delete", service, chosen, limit, yes)
+    slices = _slices(service, "DELETE", "/dead", chosen, count, "deleting")
+    deleted = sum(told["deleted"] for told in slices)
+    click.echo(f"{deleted} deleted")
+    if deleted < count:
+        raise click.exceptions.Exit(REFUSED)
+
+
+@dead.command()
+@with_url
+@with_cause
+@_with_limit
+@click.option("-o", "--output", metavar="FILE", help="Write there, not to stdout.")
+def export(
+    url: str, filters: dict[str, str], limit: int | None, output: str | None
+) -> None:
+    """Write each as a line of JSON."""
+    service = Service(url)
+    count, _ = _count(service, filters)
+    count = count if limit is None else min(count, limit)
+    with written(output) as file, progress("writing", count, "tasks") as step:
+        tasks = service.listed("/dead", "tasks", limit, **filters)
+        for task in tasks:
+            file.write(json.dumps(task).encode() + b"\n")
+            step(1)
+
+
+def _row(group: Mapping[str, Any], now: float) -> tuple[object, ...]:
+    status = group["status"]
+    return (
+        group["cause"],
+        group["count"],
+        status if status > 0 else "none",
+        group["origin"] + group["path"],
+        group["error"],
+        relative(group["first"], now),
+        relative(group["last"], now),
+    )
+
+
+def _count(service: Service, filters: Mapping[str, str]) -> tuple[int, int]:
+    """How many dead letters there are, and of how many causes."""
+    told = service.get("/dead/groups", limit=1, **filters)
+    return told["total"], told["causes"]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _agreed(
+    verb: str, service: Service, chosen: dict[str, Any], limit: int | None, yes: bool
+) -> int:
+    """How many it is about; whoever did not name each one is asked first."""
+    if "ids" in chosen:
+        return len(chosen["ids"])
+    filters = {name: text for name, text in chosen.items() if name != "all"}
+    count, causes = _count(service, filters)
+    of = f" of {count}" if limit is not None and limit < count else ""
+    count = count if limit is None else min(count, limit)
+    if count and not yes:
+        told = f"{_counted(count, 'dead letter')}{of} ({_counted(causes, 'cause')})"
+        click.confirm(f"{verb} {told}?", abort=True)
+    return count
+
+
+def _slices(
+    service: Service,
+    method: str,
+    path: str,
+    chosen: dict[str, Any],
+    count: int,
+    label: str,
+) -> Iterator[dict[str, int]]:
+    """Have something done with ``count`` of what is chosen; the answers."""
+    with progress(label, count, "tasks") as step:
+        left = count
+        while left > 0:
+            size = min(left, SLICE)
+            body = {**chosen, "limit": size}
+            if "ids" in chosen:
+                begin = count - left
+                body = {"ids": chosen["ids"][begin : begin + size]}
+            told = service.ask(method, path, json=body)
+            yield told
+            if "ids" not in chosen and not any(told.values()):
+                return  # there are fewer by now
+            left -= size
+            step(size)
+
+
+COMMANDS = (dead,)
