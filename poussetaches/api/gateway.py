@@ -250,7 +250,7 @@ class Gateway:
 def _view(fields: Sequence[Any]) -> TaskView:
     """A task as it came over the channel."""
     id, spec, *rest, terms = fields
-    return TaskView._make((id, unseal(spec), *rest, Terms.of(terms)))
+    return TaskView._make((id, unseal(spec), *rest, Terms.of(terms), None))
 
 
 def _whole_view(fields: Sequence[Any]) -> TaskView:
