@@ -73,7 +73,7 @@ class Why(NamedTuple):
 def why(queue: TaskQueue, task: Task, now: float, service: Service) -> Why:
     """Why ``task``, live or remembered, is not running ``now``. At least one reason."""
     if task.state is not State.WAITING:
-        return Why([_not_waiting(task)], None)
+        return Why([_not_waiting(task, now)], None)
     reasons = [*_lifted_by_hand(queue, task, service)]
     head = queue.turns.groups.head(group_of(task.terms)) or task
     if head is not task:
@@ -116,10 +116,15 @@ def _latest(moments: list[float], now: float, pace: float) -> float | None:
 # --- what keeps it --------------------------------------------------------------------
 
 
-def _not_waiting(task: Task) -> Reason:
+def _not_waiting(task: Task, now: float) -> Reason:
     if task.state is State.LEASED:
         sentence = f"Attempt {task.attempts} is under way."
-        return Reason("in_flight", sentence, UNKNOWN, {"attempt": task.attempts})
+        given: dict[str, Any] = {"attempt": task.attempts}
+        if task.leased_at:
+            given["seconds"] = round(now - task.leased_at, 3)
+            since = in_words(now - task.leased_at)
+            sentence = f"Attempt {task.attempts} is under way since {since}."
+        return Reason("in_flight", sentence, UNKNOWN, given)
     sentence = f"The task has ended: it is {task.state.value}."
     if task.state is State.DEAD:
         sentence = f"The task is dead, after {_count(task.attempts, 'attempt')}."
@@ -173,14 +178,19 @@ def _own_time(task: Task, now: float) -> Iterator[Reason]:
         return
     rest = in_words(task.eta - now)
     numbers: dict[str, Any] = {"seconds": round(task.eta - now, 3)}
-    if not task.attempts:
+    last = task.past[-1] if task.past else None
+    does_not_count = last is not None and last.outcome == "deferred"
+    if not task.attempts and not does_not_count:
         yield Reason("not_due", f"It is due in {rest}.", task.eta, numbers)
         return
-    status = "no answer"
-    if task.error_status != NO_ANSWER:
-        status = str(task.error_status)
-    sentence = f"Attempt {task.attempts} failed ({status}); the next one is in {rest}."
+    status = str(task.error_status)
+    if task.error_status == NO_ANSWER:
+        status = (last and last.kind) or "no answer"
+    told = f"Attempt {task.attempts} failed"
+    if does_not_count:
+        told = "The last attempt does not count"
     numbers |= {"attempt": task.attempts, "status": task.error_status}
+    sentence = f"{told} ({status}); the next one is in {rest}."
     yield Reason("backoff", sentence, task.eta, numbers)
 
 

@@ -172,7 +172,8 @@ class Meters(dict[str, QueueMeter]):
             meter.outcomes["succeeded"] += 1
             # It may have been due before it was there: some jump the queue.
             due_at = max(task.past[0].due_at, task.pushed_at)
-            meter.end_to_end.add(at - due_at)
+            # Somebody may have wanted it to run before.
+            meter.end_to_end.add(max(at - due_at, 0.0))
             which = 0
         else:
             # What does not count is taken back.
@@ -215,7 +216,7 @@ class Meters(dict[str, QueueMeter]):
         if event.attempt == 1:
             task = self._queue.tasks[event.id]
             due_at = max(task.eta, task.pushed_at)
-            self[task.terms.queue].lateness.add(event.at - due_at)
+            self[task.terms.queue].lateness.add(max(event.at - due_at, 0.0))
 
     def _died(self, event: Died) -> None:
         self._meter_of(event).dead += 1

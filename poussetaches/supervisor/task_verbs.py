@@ -72,7 +72,11 @@ class TaskVerbs:
         keeper, dispatch = self._keeper, self._dispatch
         queue, now = keeper.queue, keeper.clock.now()
         task = find(queue, id)
-        service = Service(dispatch.slots, dispatch.free, dispatch.draining)
+        pace = 0.0
+        if task.terms.queue in keeper.meters:
+            meter = keeper.meters[task.terms.queue]
+            pace = keeper.meters.rates([meter], now)["1m"]["attempts"]
+        service = Service(dispatch.slots, dispatch.free, dispatch.draining, pace)
         reasons, expected = why(queue, task, now, service)
         return (
             id,

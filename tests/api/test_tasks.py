@@ -13,7 +13,7 @@ import pytest
 
 from poussetaches.api.app import make_app
 from poussetaches.api.health import Health
-from poussetaches.errors import Conflict, NotFound, PousseTachesError
+from poussetaches.errors import Conflict, NotFound, PousseTachesError, Unavailable
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
 from poussetaches.schema import Edit, PushBody, PushRequest, TaskView, WhyView
@@ -53,6 +53,13 @@ class Gateway:
     def replace(self, id: str, request: PushRequest) -> TaskView:
         self.pushed.append(request)
         return self._found("replace", id)
+
+    def run(self, id: str) -> TaskView:
+        return self._found("run", id)
+
+    def retry(self, id: str, fresh_id: str) -> TaskView:
+        assert len(fresh_id) == 32
+        return self._found("retry", id)
 
     def editable(self, id: str) -> tuple[TaskView, int]:
         return self._found("editable", id), 7
@@ -116,6 +123,18 @@ def test_a_task_is_shown_and_cancelled_by_its_id(gateway: Gateway, ask: Ask) -> 
     status, shown = ask("DELETE", f"/task/{ID}")
     assert (status, shown["state"]) == (200, "cancelled")
     assert gateway.asked == [("task", ID), ("cancel", ID)]
+
+
+@pytest.mark.parametrize("verb", ["run", "retry"])
+def test_a_task_is_run_and_retried(gateway: Gateway, ask: Ask, verb: str) -> None:
+    ask("POST", "/", json.dumps({"url": URL}).encode())
+    status, shown = ask("POST", f"/task/{ID}/{verb}")
+    assert (status, shown["id"]) == (200, ID)
+    assert gateway.asked == [(verb, ID)]
+    gateway.error = Unavailable("No worker has a free slot.")
+    status, told = ask("POST", f"/task/{ID}/{verb}")
+    assert (status, told["error"]["code"]) == (503, "unavailable")
+    assert ask("GET", f"/task/{ID}/{verb}")[0] == 405
 
 
 def test_a_task_is_edited_field_by_field(gateway: Gateway, ask: Ask) -> None:

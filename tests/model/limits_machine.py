@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -21,7 +22,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from poussetaches.model import decisions, endings, recurrence
+from poussetaches.errors import Conflict
+from poussetaches.model import decisions, endings, recurrence, revival
 from poussetaches.model.backoff import Backoff, Growth
 from poussetaches.model.decisions import Policy
 from poussetaches.model.endings import Outcome
@@ -37,9 +39,11 @@ from poussetaches.model.events import (
     Pushed,
     QueueSet,
     Replaced,
+    Revived,
     Succeeded,
 )
 from poussetaches.model.limiter import UNITS
+from poussetaches.model.lookup import find_runnable
 from poussetaches.model.named_queue import REST
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Special, State, Submission, Task, Terms
@@ -139,12 +143,15 @@ class Meter:
         if "rate" not in settings:
             self.begun.clear()
 
-    def begin(self, now: float) -> None:
-        """An attempt begins: whatever window ends with it has no more than it may."""
+    def begin(self, now: float, *, out_of_turn: bool) -> None:
+        """An attempt begins: whatever window ends with it has no more than it may;
+        unless it is ``out_of_turn``, then those that follow wait the longer."""
         self.move(now)
         if "rate" not in self.settings:
             return
         self.begun.append(self.allowed)
+        if out_of_turn:
+            return
         burst = self.settings.get("burst", 1)
         count = len(self.begun)
         for number, allowed in enumerate(self.begun):
@@ -163,6 +170,9 @@ class LimitsMachine(RuleBasedStateMachine):
         self.live: dict[str, Entry] = {}
         self.meters = {name: Meter() for name in QUEUES}
         self.ended = dict.fromkeys(State, 0)
+        self.dead: dict[str, Entry] = {}
+        #: What begins now was asked for, whatever its limits are.
+        self.out_of_turn = False
         self.accepted = 0
         self.orders = 0
         self.pushes = 0
@@ -210,7 +220,17 @@ class LimitsMachine(RuleBasedStateMachine):
             self.lease_is_allowed(event)
             self.live[event.id].is_leased = True
             self.live[event.id].attempts += 1
-            self.meters[self.live[event.id].terms.queue].begin(event.at)
+            meter = self.meters[self.live[event.id].terms.queue]
+            meter.begin(event.at, out_of_turn=self.out_of_turn)
+        elif isinstance(event, Revived):
+            entry = self.dead.pop(event.id)
+            self.ended[State.DEAD] -= 1
+            entry.attempts, entry.is_leased = 0, False
+            key = entry.terms.key
+            if key and self.queue.keys.known(key, event.at) not in (None, event.id):
+                entry.terms = entry.terms._replace(key="")
+            self.live[event.id] = entry
+            self.wait(event.id, event.eta, joins=True)
         elif isinstance(event, (Failed, Deferred)):
             entry = self.live[event.id]
             assert entry.is_leased
@@ -225,6 +245,8 @@ class LimitsMachine(RuleBasedStateMachine):
             assert entry.is_leased >= is_attempt
             assert not (entry.is_leased and isinstance(event, Expired))
             self.ended[ENDINGS[type(event)]] += 1
+            if isinstance(event, Died):
+                self.dead[event.id] = entry
         elif isinstance(event, QueueSet):
             settings = {**(event.configured or {}), **event.changed}
             self.meters[event.name].become(settings, event.at)
@@ -268,15 +290,17 @@ class LimitsMachine(RuleBasedStateMachine):
         settings = self.meters[entry.terms.queue].settings
         assert not entry.is_leased, "leased twice"
         assert event.attempt == entry.attempts + 1
+        assert not self.is_behind(event.id), "two of a group, or out of order"
+        wall = event.at + self.queue.skew
+        if entry.special.expires is not None:
+            assert wall < entry.special.expires, "delivered late"
+        if self.out_of_turn:
+            return
         assert not settings.get("paused"), "leased while paused"
         assert event.at >= entry.eta, "leased before its time"
-        wall = event.at + self.queue.skew
         if entry.is_named:
             assert entry.special.eta is not None
             assert wall >= entry.special.eta - 1e-6, "leased before its eta"
-        if entry.special.expires is not None:
-            assert wall < entry.special.expires, "delivered late"
-        assert not self.is_behind(event.id), "two of a group, or out of order"
         most = settings.get("concurrency")
         assert most is None or self.in_flight(queue=entry.terms.queue) < most
 
@@ -401,6 +425,41 @@ class LimitsMachine(RuleBasedStateMachine):
             return
         task = self.queue.tasks[list(self.live)[pick % len(self.live)]]
         self.decide(decisions.cancel, task, self.now, self.policy)
+
+    @rule(picks=st.lists(PICKS, min_size=1, max_size=6))
+    @precondition(lambda self: self.queue.waiting)
+    def run_by_hand(self, picks: list[int]) -> None:
+        """Somebody wants tasks to begin now, past their limits."""
+        for pick in picks:
+            self.expire()
+            waiting = [id for id, entry in self.live.items() if not entry.is_leased]
+            if not waiting:
+                return
+            id = waiting[pick % len(waiting)]
+            if self.is_behind(id):
+                with pytest.raises(Conflict, match="of its group comes first"):
+                    find_runnable(self.queue, id, self.now)
+                continue
+            task = find_runnable(self.queue, id, self.now)
+            self.out_of_turn = True
+            self.happen([Leased(id, self.now, task.attempts + 1, 1)])
+            self.out_of_turn = False
+
+    @rule(picks=st.lists(PICKS, min_size=1, max_size=6))
+    @precondition(lambda self: self.dead)
+    def retry(self, picks: list[int]) -> None:
+        """Somebody wants dead letters to be tried again."""
+        for pick in picks[: len(self.dead)]:
+            id = [*self.dead][pick % len(self.dead)]
+            task, expires = self.queue.dead[id], self.dead[id].special.expires
+            args = (task, "x", self.now, self.policy)
+            if expires is not None and expires <= self.now + self.queue.skew:
+                with pytest.raises(Conflict, match="expired"):
+                    revival.retry(self.queue, *args)
+                continue
+            self.decide(revival.retry, *args)
+            assert self.queue.tasks[id] is task
+            assert (task.eta, task.attempts) == (self.now, 0)
 
     def lease(self, most: int, slots: int) -> None:
         for _ in range(most):

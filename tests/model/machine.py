@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Concatenate, ParamSpec
 
 import pytest
@@ -22,8 +22,8 @@ from hypothesis.stateful import (
 )
 
 from poussetaches.channel.messages import seal
-from poussetaches.errors import IllegalEvent
-from poussetaches.model import decisions, endings, recurrence
+from poussetaches.errors import Conflict, IllegalEvent
+from poussetaches.model import decisions, endings, recurrence, revival
 from poussetaches.model.attempt import MOST_REMEMBERED, Attempt
 from poussetaches.model.backoff import FOR_EVER, Backoff
 from poussetaches.model.bounds import Bounds, forget, forget_at
@@ -42,13 +42,16 @@ from poussetaches.model.events import (
     Pushed,
     Recurred,
     Resumed,
+    Revived,
     Scheduled,
     Succeeded,
     Unscheduled,
 )
 from poussetaches.model.keys import EndedKey
+from poussetaches.model.lookup import find_runnable
 from poussetaches.model.named_queue import REST
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.revival import find_dead
 from poussetaches.model.rules import Rules
 from poussetaches.model.size import ATTEMPT_SIZE, TASK_SIZE
 from poussetaches.model.task import NO_ANSWER, Submission, Task, Terms
@@ -138,6 +141,10 @@ class Ledger:
     succeeded: int = 0
     dead: int = 0
     cancelled: int = 0
+    #: What those were that are dead, and are remembered.
+    dead_runs: dict[str, Run] = field(default_factory=dict)
+    #: What comes now was asked for, whatever there is against it.
+    out_of_turn: bool = False
     paused: bool = False
     skew: float = 0.0
     #: The task of each key; and of those that have ended when, in order of ending.
@@ -160,9 +167,10 @@ class Ledger:
             run.pushed_at = event.at
         elif isinstance(event, Leased):
             run = self.runs[event.id]
-            assert not self.paused, "leased while paused"
             assert not run.is_leased, "leased twice"
-            assert event.at >= run.eta, "leased before its time"
+            if not self.out_of_turn:
+                assert not self.paused, "leased while paused"
+                assert event.at >= run.eta, "leased before its time"
             assert event.attempt == run.attempts + 1
             assert event.attempt <= run.most_attempts
             run.attempts += 1
@@ -182,7 +190,7 @@ class Ledger:
             self.pasts[event.id] = run.past
             self.dead += 1
             self.dead_ids = _ended_last(self.dead_ids, event.id)
-            self._end(event)
+            self.dead_runs[event.id] = self._end(event)
         elif isinstance(event, Succeeded):
             self.pasts[event.id] = self._end_attempt(event).past
             self.succeeded += 1
@@ -205,13 +213,33 @@ class Ledger:
         elif isinstance(event, Unscheduled):
             del self.schedules[event.id]
         elif isinstance(event, Forgotten):
-            assert event.id == self.dead_ids[0], "forgotten before an older one"
-            del self.dead_ids[0]
+            if not self.out_of_turn:
+                assert event.id == self.dead_ids[0], "forgotten before an older one"
+            self.dead_ids.remove(event.id)
+            del self.dead_runs[event.id]
+        elif isinstance(event, Revived):
+            self._revive(event)
         elif isinstance(event, (Paused, Resumed)):
             self.paused = isinstance(event, Paused)
         else:
             assert isinstance(event, ClockStepped)
             self.skew = event.skew
+
+    def _revive(self, event: Revived) -> None:
+        self.dead_ids.remove(event.id)
+        run = self.dead_runs.pop(event.id)
+        assert not run.schedule
+        assert event.id not in self.runs
+        self.dead -= 1
+        key = run.terms.key
+        if key and self.known(key, event.at) not in (None, event.id):
+            run = replace(run, terms=run.terms._replace(key=""))
+        elif key:
+            self.keys[key] = event.id
+            self.ended_keys = [one for one in self.ended_keys if one.key != key]
+        run = replace(run, attempts=0, given=0, is_leased=False)
+        self.runs[event.id] = run
+        self._turn(run, event.eta)
 
     def turn(self, now: float, free: int) -> str | None:
         """Whose turn it is, with so many slots free."""
@@ -430,6 +458,51 @@ class QueueMachine(RuleBasedStateMachine):
             assert [event.id for event in events if isinstance(event, Leased)] == (
                 [] if expected is None else [expected]
             )
+
+    @rule(pick=PICKS)
+    @precondition(lambda self: self.queue.waiting)
+    def run_by_hand(self, pick: int) -> None:
+        """Somebody wants a task to begin now, whatever keeps it."""
+        waiting = [id for id, run in self.ledger.runs.items() if not run.is_leased]
+        id = waiting[pick % len(waiting)]
+        if self.ledger.runs[id].schedule:
+            with pytest.raises(Conflict, match="schedule"):
+                find_runnable(self.queue, id, self.now)
+            return
+        task = find_runnable(self.queue, id, self.now)
+        self.out_of_turn([Leased(id, self.now, task.attempts + 1, WORKER)])
+
+    def out_of_turn(self, events: list[Event]) -> None:
+        self.ledger.out_of_turn = True
+        self.record(events)
+        self.ledger.out_of_turn = False
+
+    @rule(pick=PICKS)
+    @precondition(lambda self: self.ledger.dead_ids)
+    def retry(self, pick: int) -> None:
+        """Somebody wants a dead letter to be tried again."""
+        id = self.ledger.dead_ids[pick % len(self.ledger.dead_ids)]
+        run = self.ledger.dead_runs[id]
+        self.pushes += 1
+        fresh_id = f"t-{self.pushes}"
+        args = (self.queue, find_dead(self.queue, id), fresh_id, self.now, self.policy)
+        before = state(self.queue)
+        events = revival.retry(*args)
+        assert state(self.queue) == before
+        kinds = [Pushed, Forgotten] if run.schedule else [Revived]
+        assert [type(event) for event in events] == kinds
+        self.out_of_turn(events)
+        again = self.queue.tasks[fresh_id if run.schedule else id]
+        assert (again.eta, again.attempts, again.schedule) == (self.now, 0, "")
+        assert id not in self.queue.dead
+
+    @rule(pick=PICKS)
+    @precondition(lambda self: self.ledger.dead_ids)
+    def forget_one(self, pick: int) -> None:
+        """Somebody wants a dead letter to be gone."""
+        id = self.ledger.dead_ids[pick % len(self.ledger.dead_ids)]
+        self.out_of_turn([Forgotten(id, self.now)])
+        assert id not in self.queue.dead
 
     @rule(pick=PICKS, draw=DRAWS)
     @precondition(lambda self: self.queue.leased)

@@ -100,6 +100,14 @@ def test_after_a_failure_the_backoff(queue: TaskQueue) -> None:
     found = ask(queue, "a")
     assert (codes(found), found.expected) == (["backoff"], NOW + 10)
     assert sentence(found) == "Attempt 1 failed (500); the next one is in 10 s."
+    attempt(queue, "a", Outcome(False, -1, b"slow", kind="timeout"), NOW + 10)
+    found = ask(queue, "a", NOW + 10)
+    assert sentence(found) == "Attempt 2 failed (timeout); the next one is in 1 m 40 s."
+    attempt(queue, "a", Outcome(False, 202, b"", snooze=5.0), NOW + 110)
+    found = ask(queue, "a", NOW + 110)
+    assert sentence(found) == (
+        "The last attempt does not count (202); the next one is in 5.0 s."
+    )
 
 
 def test_the_rate_and_those_before_it(queue: TaskQueue) -> None:
@@ -209,7 +217,9 @@ def test_the_limit_of_its_target() -> None:
 def test_what_does_not_wait(queue: TaskQueue) -> None:
     push(queue, "a", "b")
     apply(queue, [Leased("a", NOW, 1)])
-    assert sentence(ask(queue, "a")) == "Attempt 1 is under way."
+    held = ask(queue, "a", NOW + 41)
+    assert sentence(held) == "Attempt 1 is under way since 41 s."
+    assert held.reasons[0].numbers == {"attempt": 1, "seconds": 41.0}
     attempt(queue, "b", OK)
     found = why(queue, queue.succeeded["b"], NOW, IDLE)
     assert (codes(found), found.expected) == (["ended"], None)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from poussetaches.channel.messages import Ended, Lease, Message
-from poussetaches.errors import StoreFull
+from poussetaches.errors import StoreFull, Unavailable
 from poussetaches.model.named_queue import SHARES
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import Submission, Terms
+from poussetaches.model.revival import retry
+from poussetaches.model.task import State, Submission, Terms
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock
@@ -123,6 +124,44 @@ def test_the_limit_of_a_target_follows_the_workers_that_live(keeper: Keeper) -> 
     workers.all[1].ready = True
     dispatch.lease(time.monotonic())
     assert dispatch.in_flight == 4
+
+
+def test_what_is_run_by_hand_goes_to_who_has_most_room(keeper: Keeper) -> None:
+    workers = Workers(2, 3)
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
+    keeper.pause()
+    push(keeper, 6, delay=60.0, origin="http://one:80")
+    tasks = [*keeper.queue.tasks.values()]
+    for task in tasks[:5]:
+        dispatch.begin(task, time.monotonic())
+    assert [len(leases(worker)) for worker in workers] == [2, 3]
+    assert {task.worker for task in tasks[:5]} == {one.index for one in workers}
+    with pytest.raises(Unavailable, match="No worker has a free slot"):
+        dispatch.begin(tasks[5], time.monotonic())
+    assert tasks[5].state is State.WAITING
+    for worker in workers:
+        for lease in leases(worker):
+            dispatch.ended(worker, ended(lease.lease))
+    assert keeper.queue.counts.succeeded == 5
+    dispatch.draining = True
+    with pytest.raises(Unavailable, match="stopping"):
+        dispatch.begin(tasks[5], time.monotonic())
+
+
+def test_a_late_outcome_does_not_touch_what_was_retried(keeper: Keeper) -> None:
+    workers = Workers(1)
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
+    [worker] = workers
+    keeper.push(Submission("dies", b"spec", terms=Terms(0)))
+    dispatch.lease(time.monotonic())
+    dispatch.ended(worker, ended(1, ok=False))
+    task = keeper.queue.dead["dies"]
+    keeper.decide(lambda queue, now, policy: retry(queue, task, "x", now, policy))
+    dispatch.lease(time.monotonic())
+    dispatch.ended(worker, ended(1))
+    assert (task.state, task.attempts, dispatch.late) == (State.LEASED, 1, 1)
+    dispatch.ended(worker, ended(2))
+    assert task.state is State.SUCCEEDED
 
 
 def test_a_worker_that_is_not_ready_gets_nothing(keeper: Keeper) -> None:

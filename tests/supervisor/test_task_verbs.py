@@ -21,6 +21,7 @@ from poussetaches.model.events import (
 from poussetaches.model.lookup import find, find_live, find_replaceable
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Spec, State, Submission, Task, Terms
+from poussetaches.supervisor.meters import Meters
 from poussetaches.supervisor.task_verbs import TaskVerbs
 from tests.support.queues import NOW, POLICY, apply
 
@@ -59,6 +60,12 @@ class Dispatch:
     slots = free = 16
     draining = False
 
+    def __init__(self) -> None:
+        self.begun: list[Task] = []
+
+    def begin(self, task: Task, now: float) -> None:
+        self.begun.append(task)
+
 
 class Keeper:
     """Decides and applies, and writes nothing down."""
@@ -67,6 +74,7 @@ class Keeper:
 
     def __init__(self, queue: TaskQueue) -> None:
         self.queue = queue
+        self.meters = Meters(queue, NOW)
 
     def decide(self, decision: Any) -> list[Event]:
         events: list[Event] = decision(self.queue, NOW + 1, POLICY)
@@ -84,8 +92,13 @@ def check(submission: Submission) -> None:
 
 
 @pytest.fixture
-def verbs(queue: TaskQueue) -> dict[str, Any]:
-    return TaskVerbs(Keeper(queue), Dispatch(), view, check).table()  # type: ignore[arg-type]
+def dispatch() -> Dispatch:
+    return Dispatch()
+
+
+@pytest.fixture
+def verbs(queue: TaskQueue, dispatch: Dispatch) -> dict[str, Any]:
+    return TaskVerbs(Keeper(queue), dispatch, view, check).table()  # type: ignore[arg-type]
 
 
 def test_a_task_is_found_whatever_has_become_of_it(queue: TaskQueue) -> None:
@@ -131,6 +144,51 @@ def test_a_cancelled_task_is_shown_and_gone(
             verbs["task"](id=id)
     assert queue.counts.cancelled == 2
     assert queue.difference() == 0
+
+
+def test_a_dead_letter_is_shown_and_gone(
+    queue: TaskQueue, verbs: dict[str, Any]
+) -> None:
+    assert verbs["cancel"](id="dead") == ("dead", SPEC, State.DEAD)
+    with pytest.raises(NotFound):
+        verbs["task"](id="dead")
+    for id in ("done", "late"):
+        with pytest.raises(Conflict):
+            verbs["cancel"](id=id)
+    # It was dead, and has been: nobody is to think that it was cancelled.
+    assert (queue.counts.dead, queue.counts.cancelled) == (1, 0)
+
+
+def test_what_waits_is_run_by_whoever_has_room(
+    queue: TaskQueue, verbs: dict[str, Any], dispatch: Dispatch
+) -> None:
+    verbs["run"](id="waiting")
+    assert dispatch.begun == [queue.tasks["waiting"]]
+    for id in ("held", "run", *ENDED):
+        with pytest.raises(Conflict):
+            verbs["run"](id=id)
+    assert len(dispatch.begun) == 1
+
+
+def test_a_dead_letter_is_retried(queue: TaskQueue, verbs: dict[str, Any]) -> None:
+    fresh_id = "f" * 32
+    with pytest.raises(Conflict, match="not dead: it is succeeded"):
+        verbs["retry"](id="done", fresh_id=fresh_id)
+    assert verbs["retry"](id="dead", fresh_id=fresh_id)[0] == "dead"
+    apply(queue, [Leased("run", NOW + 1, 1), Died("run", NOW + 1, 1, 500, b"")])
+    apply(queue, [Recurred("run", NOW + 1, NOW + 90, NOW + 90)])
+    assert verbs["retry"](id="run", fresh_id=fresh_id)[0] == fresh_id
+    assert queue.tasks.keys() == {"waiting", "held", "dead", "run", fresh_id}
+    assert queue.difference() == 0
+
+
+@pytest.mark.parametrize("fresh_id", [7, "f", "0" * 32])
+def test_a_fresh_id_is_one(
+    queue: TaskQueue, verbs: dict[str, Any], fresh_id: Any
+) -> None:
+    apply(queue, [Pushed("0" * 32, NOW, NOW, SPEC)])
+    with pytest.raises(ChannelError):
+        verbs["retry"](id="dead", fresh_id=fresh_id)
 
 
 def test_a_cancelled_run_leaves_its_schedule_going_on(
