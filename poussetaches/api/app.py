@@ -12,6 +12,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from poussetaches.api import (
     ancestor,
+    dead,
     health,
     lists,
     native,
@@ -55,6 +56,7 @@ def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
         origins.routes(gateway),
         tasks.routes(gateway),
         lists.routes(gateway),
+        dead.routes(gateway),
         third_ancestor.routes(gateway),
         schedules.routes(gateway),
         health.routes(vitals),

@@ -101,8 +101,12 @@ def refusal(error: PousseTachesError) -> Plain:
 
 def error_json(error: PousseTachesError) -> bytes:
     """``error`` as the body of an answer."""
-    told = {"code": error.code, "message": error.message, "field": error.field}
-    return encode({"error": told})
+    return encode({"error": error_fields(error)})
+
+
+def error_fields(error: PousseTachesError) -> dict[str, str | None]:
+    """What is said of ``error``."""
+    return {"code": error.code, "message": error.message, "field": error.field}
 
 
 @lru_cache

@@ -118,6 +118,12 @@ class Gateway:
             if cursor is None:
                 return number
 
+    def dead(self, verb: str, **asked: Any) -> dict[str, Any]:
+        """A slice of some work with dead letters (see ``DeadVerbs``)."""
+        with self._pages:
+            told: dict[str, Any] = self._channel.call(f"dead_{verb}", **asked)
+        return told
+
     def queue_views(self) -> list[dict[str, Any]]:
         """Every queue (see ``QueueKeeper.view``)."""
         answered: list[dict[str, Any]] = self._channel.call("queues")

@@ -8,15 +8,17 @@ look.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from poussetaches.model.error_text import normalised, normalised_path
-from poussetaches.model.filter import UrlOf
+from poussetaches.model.filter import Filter, UrlOf
 from poussetaches.model.kept import Kept
 from poussetaches.model.line import Line, Position
 from poussetaches.model.task import Task
@@ -75,12 +77,28 @@ class Entry:
 class Group:
     """The dead letters of one cause."""
 
-    __slots__ = ("cause", "id", "line")
+    __slots__ = ("cause", "count", "id", "line")
 
     def __init__(self, cause: Cause) -> None:
         self.cause = cause
         self.id = cause.id
         self.line: Line[Entry] = Line()
+        #: How many stand in it.
+        self.count = 0
+
+    @property
+    def position(self) -> Position:
+        """Where it stands among others: the largest come first."""
+        return -float(self.count), int(self.id, 16)
+
+    def fits(self, filter: Filter) -> bool:
+        """Whether its cause does. Queues and URLs are not a matter of the cause."""
+        status, statuses = self.cause.status, filter.statuses
+        return (
+            filter.cause in (None, self.id)
+            and filter.origin in (None, self.cause.origin)
+            and (not statuses or any(a <= status <= b for a, b in statuses))
+        )
 
     @property
     def ends(self) -> tuple[Entry, Entry]:
@@ -137,6 +155,7 @@ class Causes:
         entry = Entry(task.last_run_at, task.order, task, group)
         self._entries[task.id] = entry
         group.line.add(entry)
+        group.count += 1
 
     def drop(self, task: Task) -> None:
         """``task`` is a dead letter no more."""
@@ -145,7 +164,8 @@ class Causes:
             return  # not caught up so far
         line = entry.group.line
         line.remove(entry)
-        if line.first() is None:
+        entry.group.count -= 1
+        if not entry.group.count:
             del self.groups[entry.group.id]
 
     def group_of(self, task: Task) -> Group:
@@ -154,14 +174,19 @@ class Causes:
 
     def beyond(self, cause: str, after: Position | None) -> Iterator[Task]:
         """The dead letters of the cause of that id, in order of dying, beyond
-        ``after`` (see ``died_at``). Not to be used any more once one has died or
-        gone."""
+        ``after`` (see ``Filter.position``). Not to be used any more once one has come
+        or gone."""
         group = self.groups.get(cause)
         if group is not None:
             for entry in group.line.beyond(after):
                 yield entry.task
 
 
-def died_at(task: Task) -> Position:
-    """Where a dead letter stands in its group."""
-    return task.last_run_at, task.order
+def largest(
+    groups: Iterable[Group], most: int, after: Position | None
+) -> tuple[list[Group], Position | None]:
+    """At most so many of ``groups``, the largest first, beyond ``after``, and where
+    those end; None: with the last of them."""
+    beyond = (one for one in groups if after is None or one.position > after)
+    some = heapq.nsmallest(most + 1, beyond, key=attrgetter("position"))
+    return some[:most], some[most - 1].position if len(some) > most else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from poussetaches.model.line import Position
 from poussetaches.model.task import Task
 
 #: Finds the URL, UTF-8, in a sealed Spec.
@@ -29,6 +30,12 @@ class Filter(NamedTuple):
     def is_wide(self) -> bool:
         """Whether it lets every task through."""
         return self == ALL
+
+    def position(self, task: Task) -> Position:
+        """Where ``task`` stands in the list: the dead letters of a cause are in order
+        of dying, all others in that of their eta."""
+        at = task.eta if self.cause is None else task.last_run_at
+        return at, task.order
 
     def test(self, url_of: UrlOf) -> Callable[[Task], bool]:
         """Says of a task whether it fits, but for its cause."""

@@ -55,14 +55,23 @@ def tasks(
     list that does not exist.
     """
     most = SLICE_TASKS if fits is not None else min(limit, SLICE_TASKS)
+    return cut(_beyond(queue, lists, filter, after, most + 1), limit, filter, fits)
+
+
+def cut(
+    beyond: Iterable[Task],
+    limit: int,
+    filter: Filter,
+    fits: Callable[[Task], bool] | None,
+) -> Slice:
+    """A slice of what stands ``beyond`` the one before."""
     chosen: list[Task] = []
     size = 0
     last: Position | None = None
-    beyond = _beyond(queue, lists, filter, after, most + 1)
     for looked_at, task in enumerate(beyond):
         if len(chosen) == limit or size > SLICE_BYTES or looked_at == SLICE_TASKS:
             return Slice(chosen, last)
-        last = (task.eta, task.order)
+        last = filter.position(task)
         if fits is None or fits(task):
             chosen.append(task)
             size += len(task.spec) + len(task.error or b"")

@@ -11,6 +11,7 @@ from poussetaches.schema.body import LONGEST_KEY, MOST_RETRIES, PushBody
 from poussetaches.schema.edit import Edit, parse_edit
 from poussetaches.schema.expected import FIRST_STATUS, LAST_STATUS
 from poussetaches.schema.follow_ups import parse_follow_ups
+from poussetaches.schema.group import GroupView, group_json
 from poussetaches.schema.json import encode
 from poussetaches.schema.message import parse_message, read_message
 from poussetaches.schema.origin import OriginView, origin_json, parse_lift
@@ -33,6 +34,7 @@ from poussetaches.schema.selection import (
     FILTERS,
     STATES,
     Selection,
+    clearing_cursor,
     parse_filter,
     parse_selection,
     parse_states,
@@ -56,6 +58,7 @@ __all__ = [
     "NANOSECONDS",
     "STATES",
     "Edit",
+    "GroupView",
     "History",
     "OriginView",
     "PushBody",
@@ -66,7 +69,9 @@ __all__ = [
     "Selection",
     "TaskView",
     "WhyView",
+    "clearing_cursor",
     "encode",
+    "group_json",
     "new_id",
     "origin_json",
     "parse_batch",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from poussetaches.errors import InvalidInput
+from poussetaches.model.cursor import read_cursor
 from poussetaches.model.filter import ALL, Filter
 from poussetaches.model.listing import LISTS, RUNS
 from poussetaches.model.task import NO_ANSWER
@@ -22,6 +24,10 @@ MOST_IDS = 10_000
 LONGEST_ID = 40
 #: The most statuses that a filter may name.
 MOST_STATUSES = 50
+#: The most that a selection may be limited to.
+MOST_CLEARED = 10**9
+#: Posix seconds that may be named: far more than any moment has.
+LATEST = 1e11
 #: Characters of the id of a cause.
 CAUSE_ID = 16
 
@@ -34,6 +40,10 @@ class Selection(NamedTuple):
     filter: Filter = ALL
     #: How many of them at most; None: all.
     limit: int | None = None
+    #: Where to go on, of an answer: those that had died by ``before`` (posix seconds),
+    #: beyond a cursor of the list. None: from the start, those that have by now.
+    before: float | None = None
+    cursor: str | None = None
 
 
 def parse_filter(given: Mapping[str, Any]) -> Filter:
@@ -79,7 +89,7 @@ def parse_selection(body: bytes) -> Selection:
 def read_selection(given: Mapping[str, Any]) -> Selection:
     """The same, of an object."""
     for name in given:
-        if name not in ("ids", "all", "limit", *DEAD_FILTERS):
+        if name not in ("ids", "all", "limit", "cursor", *DEAD_FILTERS):
             raise InvalidInput(f"{name}: there is no such field", field=name)
     filters = [name for name in DEAD_FILTERS if given.get(name) is not None]
     all_, ids, limit = given.get("all"), given.get("ids"), given.get("limit")
@@ -93,13 +103,38 @@ def read_selection(given: Mapping[str, Any]) -> Selection:
             'Nothing is selected: give ids, filters, or {"all": true} for everything.'
         )
     if limit is not None and (
-        not isinstance(limit, int) or isinstance(limit, bool) or limit < 1
+        not isinstance(limit, int)
+        or isinstance(limit, bool)
+        or not 1 <= limit <= MOST_CLEARED
     ):
-        raise InvalidInput("limit: must be a number from 1 on", field="limit")
+        raise InvalidInput(
+            f"limit: must be a number from 1 to {MOST_CLEARED}", field="limit"
+        )
     if ids is not None:
         _check_ids(ids)
+        if given.get("cursor") is not None:
+            raise InvalidInput("cursor: ids have none", field="cursor")
         return Selection(list(dict.fromkeys(ids)), ALL, limit)
-    return Selection(None, parse_filter(given), limit)
+    selection = Selection(None, parse_filter(given), limit)
+    cursor = _text(given, "cursor")
+    return selection if cursor is None else _going_on(selection, cursor)
+
+
+def clearing_cursor(before: float, cursor: str) -> str:
+    """What ``read_selection`` reads as the ``cursor`` of a selection."""
+    return f"{before!r},{cursor}"
+
+
+def _going_on(selection: Selection, cursor: str) -> Selection:
+    before, _, rest = cursor.partition(",")
+    try:
+        moment = float(before)
+        read_cursor(rest)
+    except (ValueError, InvalidInput):
+        moment = math.inf
+    if not abs(moment) <= LATEST:
+        raise InvalidInput("cursor: not one that an answer gave", field="cursor")
+    return selection._replace(before=moment, cursor=rest)
 
 
 def _check_ids(ids: Any) -> None:

@@ -35,6 +35,7 @@ from poussetaches.model.attempt import TOLD
 from poussetaches.model.backoff import Growth
 from poussetaches.model.task import NO_ANSWER, Special, Submission, Task
 from poussetaches.supervisor.children import Child
+from poussetaches.supervisor.dead_verbs import DeadVerbs
 from poussetaches.supervisor.dispatch import Dispatch
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.list_verbs import ListVerbs
@@ -101,6 +102,7 @@ class Handlers:
             "pause": keeper.pause,
             "resume": keeper.resume,
             **ListVerbs(keeper, self._view).table(),
+            **DeadVerbs(keeper).table(),
             **ScheduleVerbs(keeper).table(),
             **queue_verbs.table(),
             **OriginVerbs(keeper).table(),

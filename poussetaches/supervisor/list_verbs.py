@@ -6,15 +6,16 @@ one begins. The api goes on from there, so that others have their turn in betwee
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from poussetaches.channel.messages import url_of
-from poussetaches.errors import ChannelError, InvalidInput
+from poussetaches.errors import ChannelError, Unavailable
 from poussetaches.model import listing
+from poussetaches.model.cursor import read_cursor, write_cursor
 from poussetaches.model.filter import ALL, Filter
 from poussetaches.model.line import Position
+from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import NO_ANSWER, Task
 from poussetaches.supervisor.keeper import Keeper
 
@@ -40,22 +41,16 @@ class ListVerbs:
     def _page(
         self, lists: Any, filter: Any, limit: int, cursor: str | None
     ) -> dict[str, Any]:
-        if not isinstance(limit, int) or limit < 1:
-            raise ChannelError(f"a page of {limit!r:.50} tasks")
-        names, asked, after = (
-            read_lists(lists),
-            read_filter(filter),
-            read_cursor(cursor),
-        )
+        names, asked = read_lists(lists), read_filter(filter)
+        most, after = read_limit(limit), read_place(cursor)
         queue = self._keeper.queue
-        found = listing.tasks(
-            queue,
-            names,
-            limit=limit,
-            after=after,
-            filter=asked,
-            fits=None if asked.is_wide else asked.test(url_of),
-        )
+        if asked.cause is not None:
+            found = dead_slice(queue, asked, after, limit=most)
+        else:
+            fits = None if asked.is_wide else asked.test(url_of)
+            found = listing.tasks(
+                queue, names, limit=most, after=after, filter=asked, fits=fits
+            )
         return {
             "tasks": [self._view(task) for task in found.tasks],
             "total": listing.total(queue, names, asked),
@@ -66,7 +61,7 @@ class ListVerbs:
         names, asked, after = (
             read_lists(lists),
             read_filter(filter),
-            read_cursor(cursor),
+            read_place(cursor),
         )
         queue = self._keeper.queue
         known = listing.total(queue, names, asked)
@@ -75,6 +70,33 @@ class ListVerbs:
         fits = asked.test(url_of)
         found = listing.count(queue, names, after=after, filter=asked, fits=fits)
         return {"number": found.number, "cursor": write_cursor(found.cursor)}
+
+
+def dead_slice(
+    queue: TaskQueue,
+    filter: Filter,
+    after: Position | None,
+    *,
+    limit: int = listing.SLICE_TASKS,
+) -> listing.Slice:
+    """Dead letters that fit, also by their cause. Raises Unavailable if they have not
+    been grouped yet."""
+    fits = None if filter.is_wide else filter.test(url_of)
+    if filter.cause is None:
+        return listing.tasks(
+            queue, ("dead",), limit=limit, after=after, filter=filter, fits=fits
+        )
+    causes = queue.dead.causes(url_of)
+    if not causes.is_complete:
+        raise Unavailable("The dead letters have not been grouped yet.")
+    return listing.cut(causes.beyond(filter.cause, after), limit, filter, fits)
+
+
+def read_limit(limit: Any) -> int:
+    """How many are wanted, as it came over the channel. Raises ChannelError."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise ChannelError(f"a page of {limit!r:.50}")
+    return limit
 
 
 def read_lists(lists: Any) -> list[str]:
@@ -112,23 +134,9 @@ def _range(ends: Any) -> tuple[int, int]:
     raise ChannelError(f"a range of statuses of {ends!r:.50}")
 
 
-def read_cursor(cursor: Any) -> Position | None:
-    """Where a slice begins, as it came over the channel; None: at the start. Raises
-    ChannelError, and InvalidInput for what no slice has ended with."""
-    if cursor is None:
-        return None
-    if not isinstance(cursor, str):
+def read_place(cursor: Any) -> Position | None:
+    """Where a slice begins, as it came over the channel. Raises ChannelError, and
+    InvalidInput for what no slice has ended with."""
+    if not isinstance(cursor, str | None):
         raise ChannelError(f"a page after {cursor!r:.50}")
-    try:
-        eta, order = cursor.split(",")
-        position = float(eta), int(order)
-        if not math.isfinite(position[0]):
-            raise ValueError(eta)
-    except ValueError:
-        raise InvalidInput("cursor: not one that a page gave", field="cursor") from None
-    return position
-
-
-def write_cursor(position: Position | None) -> str | None:
-    """The same, the other way."""
-    return None if position is None else "{!r},{}".format(*position)
+    return read_cursor(cursor)

@@ -8,38 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poussetaches.channel.messages import seal, url_of
+from poussetaches.channel.messages import url_of
 from poussetaches.model import causes as module
-from poussetaches.model import decisions, endings
-from poussetaches.model.causes import OTHERS, Cause, Causes, cause_of, died_at
-from poussetaches.model.endings import Outcome
-from poussetaches.model.events import Forgotten, Leased
+from poussetaches.model.causes import OTHERS, Cause, Causes, cause_of, largest
+from poussetaches.model.events import Forgotten
+from poussetaches.model.filter import Filter
 from poussetaches.model.queue import TaskQueue
-from poussetaches.model.task import NO_ANSWER, Spec, Submission, Task, Terms
-from tests.support.queues import NOW, POLICY, apply, reloaded
-
-ORIGIN = "http://a:80"
-
-
-def die(
-    queue: TaskQueue,
-    id: str,
-    error: str = "no",
-    *,
-    status: int = 500,
-    path: str = "/task",
-    at: float = NOW,
-    delay: float = 0.0,
-) -> Task:
-    """A task is pushed, and dies of ``error``."""
-    spec = seal(Spec(ORIGIN + path))
-    submission = Submission(id, spec, delay, terms=Terms(0, origin=ORIGIN))
-    apply(queue, decisions.push(queue, submission, at - 1.0, POLICY))
-    task = queue.tasks[id]
-    queue.apply(Leased(id, at, 1))
-    outcome = Outcome(False, status, error.encode())
-    apply(queue, endings.conclude(queue, task, outcome, at, 0.5, POLICY))
-    return queue.dead[id]
+from poussetaches.model.task import NO_ANSWER
+from tests.support.dead_letters import ORIGIN, die
+from tests.support.queues import NOW, reloaded
 
 
 def grouped(causes: Causes) -> dict[Cause, list[str]]:
@@ -53,7 +30,7 @@ def grouped(causes: Causes) -> dict[Cause, list[str]]:
 def whole(queue: TaskQueue) -> dict[Cause, list[str]]:
     """The same, without an index."""
     found: dict[Cause, list[str]] = {}
-    for task in sorted(queue.dead.values(), key=died_at):
+    for task in sorted(queue.dead.values(), key=Filter(cause="").position):
         found.setdefault(cause_of(task, url_of(task.spec)), []).append(task.id)
     return found
 
@@ -172,3 +149,42 @@ def test_too_many_causes_are_told_apart_by_status_only(
         queue.apply(Forgotten(id, NOW))
     assert causes.groups == {}
     assert len(causes) == 0
+
+
+def test_the_largest_group_comes_first_and_a_page_goes_on_after_another() -> None:
+    queue = TaskQueue()
+    causes = queue.dead.causes(url_of)
+    for number, word in enumerate(["a", "b", "b", "c", "c", "c", "d", "d"]):
+        die(queue, f"t{number}", word)
+    groups = causes.groups.values()
+    seen: list[str] = []
+    after = None
+    while True:
+        some, after = largest(groups, 1, after)
+        seen += [group.cause.error for group in some]
+        if after is None:
+            break
+    assert [seen[0], seen[-1]] == ["c", "a"]
+    assert sorted(seen) == ["a", "b", "c", "d"]
+    assert largest(groups, 4, None)[1] is None
+    assert largest([], 4, None) == ([], None)
+
+
+def test_a_group_fits_by_what_is_in_its_cause() -> None:
+    queue = TaskQueue()
+    causes = queue.dead.causes(url_of)
+    die(queue, "a", status=503)
+    (group,) = causes.groups.values()
+    for fitting in (
+        Filter(),
+        Filter(origin=ORIGIN),
+        Filter(cause=group.id),
+        Filter(statuses=((404, 404), (500, 599))),
+    ):
+        assert group.fits(fitting)
+    for other in (
+        Filter(origin="http://b:80"),
+        Filter(cause="0" * 16),
+        Filter(statuses=((404, 404), (500, 502))),
+    ):
+        assert not group.fits(other)

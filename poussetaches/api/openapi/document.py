@@ -6,6 +6,7 @@ from functools import cache
 
 import poussetaches
 from poussetaches.api.openapi import (
+    dead,
     lists,
     origins,
     pushes,
@@ -32,6 +33,7 @@ SURFACES = (
     pushes,
     tasks,
     lists,
+    dead,
     queues,
     schedules,
     origins,
