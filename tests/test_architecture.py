@@ -73,7 +73,7 @@ DOORS = {
     "httptools": "api.request worker.reply",
     "msgpack": "store.format",
     "msgspec": "schema archive api channel.messages",
-    "prometheus_client": "api.metrics",
+    "prometheus_client": "api.metrics api.families",
     "requests": "client cli",
     "setproctitle": "title",
     # requests has no way of its own to a Unix socket.

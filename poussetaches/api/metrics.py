@@ -7,35 +7,27 @@ pushed: never a task, never a URL.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import gevent
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.metrics_core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.samples import Sample
+
+from poussetaches.api.families import (
+    Paced,
+    Point,
+    Rows,
+    counters,
+    gauge,
+    gauges,
+    histograms,
+)
 
 #: The label of all queues, or origins, that have no numbers of their own: no queue and
 #: no origin can be called so.
 OTHERS = "(others)"
-
-#: After how many lines the pushes have a turn: a millisecond.
-TURN = 50
-#: The same, in histograms.
-FEW = 10
-
-#: Labels and a value.
-Point = tuple[tuple[str, ...], Any]
-#: What goes into one metric: how it begins, and its points.
-Rows = Iterable[Point]
 
 
 def render(stats: Mapping[str, Any], accept: str) -> tuple[str, bytes]:
@@ -62,7 +54,7 @@ class Numbers(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every metric; other greenlets have their turns in between."""
         for metric in self._all():
-            metric.samples = _Paced(metric.samples)
+            metric.samples = Paced(metric.samples)
             yield metric
 
     def _all(self) -> Iterator[Metric]:
@@ -78,34 +70,32 @@ class Numbers(Collector):
         yield InfoMetricFamily(
             "poussetaches_build", "The version.", {"version": stats["version"]}
         )
-        yield _gauge(
+        yield gauge(
             "start_time_seconds", "When the service started.", stats["started_at"]
         )
-        yield _gauge(
+        yield gauge(
             "healthy", "1: due work moves (see /health).", not stats["complaints"]
         )
-        yield _gauge(
-            "ready", "1: pushes may come (see /ready).", not stats["obstacles"]
-        )
-        yield _gauge("paused", "1: no attempt is begun.", stats["paused"])
-        yield _gauge(
+        yield gauge("ready", "1: pushes may come (see /ready).", not stats["obstacles"])
+        yield gauge("paused", "1: no attempt is begun.", stats["paused"])
+        yield gauge(
             "accounting_difference",
             "Accepted tasks less those that wait, are in flight or have ended: 0.",
             stats["accounting_difference"],
         )
-        yield _gauge("workers_ready", "Workers that take tasks.", stats["workers"])
-        yield _gauge("schedules", "Schedules.", stats["schedules"])
-        yield _gauge("keys", "Keys of pushes that are known.", stats["keys"])
-        yield _gauge(
+        yield gauge("workers_ready", "Workers that take tasks.", stats["workers"])
+        yield gauge("schedules", "Schedules.", stats["schedules"])
+        yield gauge("keys", "Keys of pushes that are known.", stats["keys"])
+        yield gauge(
             "memory_estimate_bytes", "What tasks and keys take.", stats["memory"]
         )
-        yield _gauges(
+        yield gauges(
             "tasks_kept",
             "Tasks that have ended and are kept.",
             ["outcome"],
             (((name,), count) for name, count in stats["kept"].items()),
         )
-        yield _counters(
+        yield counters(
             "pushes_refused",
             "Pushes that were refused after they were found valid.",
             ["reason"],
@@ -114,7 +104,7 @@ class Numbers(Collector):
 
     def _tasks(self) -> Iterator[Metric]:
         queues = self._queues
-        yield _gauges(
+        yield gauges(
             "tasks",
             "Live tasks.",
             ["queue", "state"],
@@ -125,31 +115,37 @@ class Numbers(Collector):
             ),
         )
         oldest = self._stats["oldest_due"]
-        yield _gauge(
+        yield gauge(
             "oldest_due_seconds",
             "For how long the oldest due task has waited; 0: none is due.",
             0.0 if oldest is None else oldest["seconds"],
         )
         own = self._stats["queues"]
-        yield _gauges(
+        yield gauges(
             "queue_oldest_due_seconds",
             "For how long the oldest due task of a queue has waited; 0: none is due.",
             ["queue"],
             (((name,), queue["oldest_due"] or 0.0) for name, queue in own.items()),
         )
-        yield _gauges(
+        yield gauges(
             "queue_paused",
             "1: no attempt of that queue is begun.",
             ["queue"],
             (((name,), queue["paused"]) for name, queue in own.items()),
         )
-        yield _counters(
+        yield counters(
             "tasks_accepted",
             "Tasks that were accepted.",
             ["queue"],
             (((name,), queue["accepted"]) for name, queue in queues.items()),
         )
-        yield _counters(
+        yield counters(
+            "tasks_revived",
+            "Dead letters that were told to try again.",
+            ["queue"],
+            (((name,), queue["revived"]) for name, queue in queues.items()),
+        )
+        yield counters(
             "tasks_ended",
             "Tasks that have ended, by how.",
             ["queue", "outcome"],
@@ -158,19 +154,19 @@ class Numbers(Collector):
 
     def _attempts(self) -> Iterator[Metric]:
         queues = self._queues
-        yield _counters(
+        yield counters(
             "attempts",
             "Attempts that have ended, by the class of the status.",
             ["queue", "status"],
             _by(queues, "statuses"),
         )
-        yield _counters(
+        yield counters(
             "attempt_outcomes",
             "Attempts that have ended, by what they brought.",
             ["queue", "outcome"],
             _by(queues, "attempts"),
         )
-        yield _counters(
+        yield counters(
             "outcomes_late",
             "Outcomes that came when their attempt counted as over.",
             [],
@@ -190,12 +186,12 @@ class Numbers(Collector):
             ),
         ):
             rows = (((queue,), told[key]) for queue, told in queues.items())
-            yield _histograms(f"{name}_seconds", text, ["queue"], rows)
+            yield histograms(f"{name}_seconds", text, ["queue"], rows)
 
     def _origins(self) -> Iterator[Metric]:
         origins = self._stats["origins"]
         told = {**origins, OTHERS: self._stats["other_origins"]}
-        yield _counters(
+        yield counters(
             "origin_attempts",
             "Attempts that have ended, by scheme, host and port of their target.",
             ["origin", "outcome"],
@@ -205,26 +201,26 @@ class Numbers(Collector):
                 for outcome in ("succeeded", "failed")
             ),
         )
-        yield _gauges(
+        yield gauges(
             "origin_held",
             "1: the target is away, and what is for it waits.",
             ["origin"],
             (((name,), one["held"]) for name, one in origins.items()),
         )
-        yield _gauge(
+        yield gauge(
             "origins_held", "Targets that are away.", self._stats["held_origins"]
         )
 
     def _store(self) -> Iterator[Metric]:
         store = self._stats["store"]
-        yield _gauge("journal_bytes", "The journal.", store["journal_bytes"])
-        yield _histograms(
+        yield gauge("journal_bytes", "The journal.", store["journal_bytes"])
+        yield histograms(
             "sync_duration_seconds",
             "How long the disk took to make the journal durable.",
             [],
             [((), store["syncs"])],
         )
-        yield _counters(
+        yield counters(
             "dumps",
             "Dumps, by whether they were written.",
             ["outcome"],
@@ -237,12 +233,12 @@ class Numbers(Collector):
         ):
             value = store[key]
             rows: Rows = [] if value is None else [((), value)]
-            yield _gauges(f"last_dump_{name}", text, [], rows)
+            yield gauges(f"last_dump_{name}", text, [], rows)
 
     def _processes(self) -> Iterator[Metric]:
         stats = self._stats
         supervisor, children = stats["supervisor"], stats["children"]
-        yield _histograms(
+        yield histograms(
             "tick_duration_seconds",
             "How long the supervisor took for what came together.",
             [],
@@ -250,19 +246,19 @@ class Numbers(Collector):
         )
         everyone = [("supervisor", supervisor)]
         everyone += [(child["name"], child) for child in children]
-        yield _gauges(
+        yield gauges(
             "process_resident_memory_bytes",
             "Resident memory.",
             ["process"],
             (((name,), one["memory"]) for name, one in everyone),
         )
-        yield _counters(
+        yield counters(
             "process_cpu_seconds",
             "Processor time.",
             ["process"],
             (((name,), one["cpu"]) for name, one in everyone),
         )
-        yield _counters(
+        yield counters(
             "process_restarts",
             "Processes that took the place of one that ended.",
             ["role"],
@@ -274,8 +270,8 @@ class Numbers(Collector):
             ("worker_slots", "Attempts that a worker makes at once.", "slots"),
             ("worker_slots_in_use", "Attempts that a worker is at.", "in_flight"),
         ):
-            yield _gauges(name, text, ["process"], _of(workers, key))
-        yield _gauges(
+            yield gauges(name, text, ["process"], _of(workers, key))
+        yield gauges(
             "channel_unsent_bytes",
             "What a process has yet to take from the supervisor.",
             ["process"],
@@ -285,23 +281,13 @@ class Numbers(Collector):
             ("api_connections", "Connections that are open.", "connections"),
             ("api_held_bytes", "Requests and answers in memory.", "held"),
         ):
-            yield _gauges(name, text, ["process"], _of(apis, key))
-        yield _counters(
+            yield gauges(name, text, ["process"], _of(apis, key))
+        yield counters(
             "api_connections_refused",
             "Connections that were turned away because there were too many.",
             ["process"],
             _of(apis, "refused"),
         )
-
-
-class _Paced(list[Sample]):
-    """Samples whose reader lets others have their turn."""
-
-    def __iter__(self) -> Iterator[Sample]:
-        for number, sample in enumerate(super().__iter__()):
-            if number % TURN == 0:
-                gevent.sleep(0)
-            yield sample
 
 
 def _by(queues: Mapping[str, Any], key: str) -> Iterator[Point]:
@@ -315,33 +301,3 @@ def _of(told: Mapping[str, Mapping[str, Any]], key: str) -> Iterator[Point]:
     for name, one in told.items():
         if key in one:
             yield (name,), one[key]
-
-
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"poussetaches_{name}", text, value)
-
-
-def _gauges(name: str, text: str, labels: list[str], rows: Rows) -> Metric:
-    family = GaugeMetricFamily(f"poussetaches_{name}", text, labels=labels)
-    for values, value in rows:
-        family.add_metric(values, value)
-    return family
-
-
-def _counters(name: str, text: str, labels: list[str], rows: Rows) -> Metric:
-    family = CounterMetricFamily(f"poussetaches_{name}", text, labels=labels)
-    for values, value in rows:
-        family.add_metric(values, value)
-    return family
-
-
-def _histograms(name: str, text: str, labels: list[str], rows: Rows) -> Metric:
-    """Values: see ``model.histogram.Histogram.view``."""
-    family = HistogramMetricFamily(f"poussetaches_{name}", text, labels=labels)
-    for number, (values, told) in enumerate(rows):
-        if number % FEW == 0:
-            gevent.sleep(0)
-        buckets = [(str(bound), count) for bound, count in told["buckets"]]
-        buckets.append(("+Inf", told["count"]))
-        family.add_metric(values, buckets, told["sum"])
-    return family

@@ -19,6 +19,7 @@ class QueueNumbers(NamedTuple):
     oldest_due: float | None
     #: Tasks.
     accepted: int
+    revived: int
     dead: int
     expired: int
     cancelled: int
@@ -64,6 +65,7 @@ def _queue_json(told: QueueNumbers) -> dict[str, Any]:
         "paused": told.paused,
         "oldest_due": told.oldest_due,
         "accepted": told.accepted,
+        "revived": told.revived,
         "ended": {
             "succeeded": told.outcomes["succeeded"],
             "dead": told.dead,

@@ -20,6 +20,7 @@ from poussetaches.model.events import (
     Pushed,
     QueueDropped,
     Recurred,
+    Revived,
 )
 from poussetaches.model.histogram import Histogram
 from poussetaches.model.queue import TaskQueue
@@ -59,13 +60,16 @@ class QueueMeter:
         "expired",
         "lateness",
         "outcomes",
+        "revived",
         "statuses",
         "turns_at",
     )
 
     def __init__(self) -> None:
-        #: Tasks, and what ended them; what succeeded is what an attempt has done.
+        #: Tasks: that came, also back from the dead letters, and by what ended them;
+        #: what succeeded is what an attempt has done.
         self.accepted = 0
+        self.revived = 0
         self.dead = 0
         self.expired = 0
         self.cancelled = 0
@@ -134,6 +138,7 @@ class Meters(dict[str, QueueMeter]):
         self._counting: dict[type[Event], Callable[[Any], None]] = {
             Pushed: self._pushed,
             Recurred: self._recurred,
+            Revived: self._revived,
             Leased: self._leased,
             Died: self._died,
             Expired: self._expired,
@@ -170,10 +175,10 @@ class Meters(dict[str, QueueMeter]):
         meter.durations.add(duration)
         if succeeded:
             meter.outcomes["succeeded"] += 1
-            # It may have been due before it was there: some jump the queue.
+            # It may have been due before it was there, or be done before it was due:
+            # some jump the queue.
             due_at = max(task.past[0].due_at, task.pushed_at)
-            # Somebody may have wanted it to run before.
-            meter.end_to_end.add(max(at - due_at, 0.0))
+            meter.end_to_end.add(max(0.0, at - due_at))
             which = 0
         else:
             # What does not count is taken back.
@@ -206,6 +211,10 @@ class Meters(dict[str, QueueMeter]):
         schedule = self._queue.schedules[event.id]
         self._accepted(schedule.terms.queue, event.at)
 
+    def _revived(self, event: Revived) -> None:
+        task = self._queue.dead[event.id]
+        self[task.terms.queue].revived += 1
+
     def _accepted(self, queue: str, at: float) -> None:
         meter = self[queue]
         if at >= meter.turns_at:
@@ -216,7 +225,7 @@ class Meters(dict[str, QueueMeter]):
         if event.attempt == 1:
             task = self._queue.tasks[event.id]
             due_at = max(task.eta, task.pushed_at)
-            self[task.terms.queue].lateness.add(max(event.at - due_at, 0.0))
+            self[task.terms.queue].lateness.add(max(0.0, event.at - due_at))
 
     def _died(self, event: Died) -> None:
         self._meter_of(event).dead += 1

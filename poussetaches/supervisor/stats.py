@@ -204,6 +204,7 @@ class Stats:
     def _numbers(self, meter: QueueMeter, now: float) -> Numbers:
         return (
             meter.accepted,
+            meter.revived,
             meter.dead,
             meter.expired,
             meter.cancelled,

@@ -18,7 +18,7 @@ from poussetaches.model.task import State, Submission, Terms
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.clock import Clock
-from poussetaches.supervisor.dispatch import REST, Dispatch
+from poussetaches.supervisor.dispatch import MOMENT, REST, Dispatch
 from poussetaches.supervisor.keeper import Keeper
 from tests.supervisor.test_keeper import POLICY
 
@@ -297,6 +297,18 @@ def test_nothing_is_leased_while_draining_or_paused(keeper: Keeper) -> None:
     dispatch.lease(time.monotonic())
     assert dispatch.due_at(time.monotonic()) == float("inf")
     assert leases(worker) == []
+
+
+def test_an_attempt_that_no_worker_ends_in_time_is_seen(keeper: Keeper) -> None:
+    workers = Workers(2)
+    [worker] = workers
+    dispatch = Dispatch(keeper, workers, timeout=60.0)  # type: ignore[arg-type]
+    push(keeper, 2)
+    dispatch.lease(1000.0)
+    assert dispatch.overdue(1060.0 + MOMENT) == 0
+    assert dispatch.overdue(1060.1 + MOMENT) == 2
+    dispatch.ended(worker, ended(1))
+    assert dispatch.overdue(1060.1 + MOMENT) == 1
 
 
 def test_the_loop_sleeps_until_exactly_the_next_eta(keeper: Keeper) -> None:

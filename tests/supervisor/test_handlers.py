@@ -493,6 +493,7 @@ SOUND: list[Message] = [
     push(SCHEDULE, 0.5, "@every 1s"),
     page(),
     Call(2, "stats", {}),
+    Call(2, "queue_stats", {"after": "a"}),
     Call(2, "pause", {}),
     Call(2, "resume", {}),
     Call(2, "unschedule", {}),

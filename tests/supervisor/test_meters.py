@@ -12,6 +12,7 @@ from poussetaches.channel.messages import Ended
 from poussetaches.model import decisions
 from poussetaches.model.histogram import view
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.revival import retry
 from poussetaches.model.task import NO_ANSWER, Special, Submission, Task, Terms
 from poussetaches.store.disk import Store
 from poussetaches.supervisor.dispatch import Dispatch
@@ -139,6 +140,27 @@ def test_what_jumps_the_queue_is_not_late(house: House) -> None:
     house.try_once(200)
     meter = house.meters["default"]
     assert (meter.lateness.sum, meter.end_to_end.sum) == (1.0, 3601.0)
+
+
+def test_what_comes_back_from_the_dead_is_not_accepted_anew(house: House) -> None:
+    house.push(max_retries=0)
+    house.try_once(500)
+    [task] = house.keeper.queue.dead.values()
+    house.keeper.decide(lambda q, now, rules: retry(q, task, "f" * 32, now, rules))
+    house.try_once(200)
+    meter = house.meters["default"]
+    assert (meter.accepted, meter.revived, meter.dead) == (1, 1, 1)
+    assert meter.outcomes["succeeded"] == 1
+
+
+def test_a_task_that_is_run_before_its_time_is_not_late(house: House) -> None:
+    house.push(delay=3600.0)
+    [task] = house.keeper.queue.tasks.values()
+    house.dispatch.begin(task, 0.0)
+    house.end(200)
+    meter = house.meters["default"]
+    assert (meter.lateness.sum, meter.end_to_end.sum) == (0.0, 0.0)
+    assert view(meter.lateness.raw)["count"] == 1
 
 
 def test_a_task_that_expires_or_comes_of_another_is_counted(house: House) -> None:
