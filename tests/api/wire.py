@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import gevent
 from gevent.socket import socket as GeventSocket
 
+from poussetaches.api.request import admit_all
 from poussetaches.api.server import Server
 from poussetaches.errors import PousseTachesError
 from tests.api.corpus import LIMITS
@@ -23,7 +24,7 @@ from tests.api.corpus import LIMITS
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from poussetaches.api.request import Limits
+    from poussetaches.api.request import Admit, Limits
 
 #: Seconds after which something that should have happened has not.
 PATIENCE = 5.0
@@ -148,7 +149,10 @@ class Site(NamedTuple):
 
 @contextmanager
 def serving(
-    app: WSGIApplication, limits: Limits = LIMITS, path: str | None = None
+    app: WSGIApplication,
+    limits: Limits = LIMITS,
+    path: str | None = None,
+    admit: Admit = admit_all,
 ) -> Iterator[Site]:
     """Serve ``app`` at a free port, or at a Unix socket; nothing may be left over."""
     # Its own sockets, once, before they are counted.
@@ -158,7 +162,7 @@ def serving(
     listener.bind(path or ("127.0.0.1", 0))
     listener.listen(1000)
     address = listener.getsockname()
-    server = Server(listener, app, limits, render=render)
+    server = Server(listener, app, limits, render=render, admit=admit)
     server.start()
     try:
         yield Site(server, address)
