@@ -1,4 +1,5 @@
-"""``python -m bench rates``, ``million`` and ``charts``: see docs/performance.md."""
+"""``python -m bench rates``, ``million``, ``attack`` and ``charts``: see
+docs/performance.md, and docs/security.md for attacks."""
 
 from __future__ import annotations
 

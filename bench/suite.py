@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench import (
+    attack,
     draining,
     dumping,
     end_to_end,
@@ -51,6 +52,9 @@ SUITES: dict[str, dict[str, Part]] = {
         "million": Part("A million waiting tasks", million.measure),
         "dumping": Part("A dump of them", dumping.measure),
         "lateness": Part("Schedules", lateness.measure),
+    },
+    "attack": {
+        "attack": Part("Attacks on the port", attack.measure),
     },
 }
 

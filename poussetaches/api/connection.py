@@ -117,7 +117,7 @@ class Connection:
                 self._hold(self._held - request.size)
                 if requests:
                     # A pipeline holds a thousand requests: let others have a turn.
-                    gevent.sleep(0)
+                    self._server.take_turn()
             if reader.refused is not None:
                 self._refuse(reader.refused)
                 return True

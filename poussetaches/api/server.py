@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 from gevent.socket import socket as GeventSocket
 from gevent.socket import wait as wait_for
@@ -34,6 +35,10 @@ log = logging.getLogger(__name__)
 
 #: Connections accepted beyond the limit, while idle ones are on their way out.
 _OVERLAP = 8
+#: Connections that are gone already and are let go of at once, one after the other.
+_GONE = 64
+#: Seconds after which a timer is due at the next turn of the loop, and not in this one.
+_NEXT_TURN = 1e-6
 #: Seconds for which nothing is accepted when the system has no descriptor for it.
 _PAUSE = 0.1
 #: Seconds between two warnings that say so.
@@ -76,6 +81,7 @@ class Server:
         # Another api process may take the connection that woke this one.
         self._listener.setblocking(False)
         self._pool = Pool()
+        self._turns = BoundedSemaphore(1)
 
     def start(self) -> None:
         """Begin to accept, in the background."""
@@ -104,16 +110,32 @@ class Server:
             "held": self.budget.held,
         }
 
+    def take_turn(self) -> None:
+        """Wait for a turn of the loop in which nobody else has been let go on here.
+
+        ``gevent.sleep(0)`` would not do: those that wait so are run by the dozen before
+        the loop looks at any socket, and a new connection needs several looks.
+        """
+        with self._turns:
+            gevent.sleep(_NEXT_TURN)
+
     def _accept(self) -> None:
         """One connection a turn: the other api processes accept from the same socket,
-        and this leaves them their share."""
+        and this leaves them their share. What has left meanwhile does not count, or a
+        flood of connections that are closed at once would keep all others waiting."""
         readable = gevent.get_hub().loop.io(self._listener.fileno(), 1)
         silent_until = 0.0
         try:
             while True:
                 wait_for(readable)
                 try:
-                    sock, peer = self._listener.accept()
+                    for _ in range(_GONE):
+                        sock, peer = self._listener.accept()
+                        if not _is_gone(sock):
+                            break
+                        sock.close()
+                    else:
+                        continue
                 except BlockingIOError:
                     continue
                 except OSError as error:
@@ -173,3 +195,14 @@ class Server:
                     break
                 connection.interrupt()
             gevent.sleep(pause)
+
+
+def _is_gone(sock: GeventSocket) -> bool:
+    """Whether the other side has closed it, or reset it, without a word."""
+    sock.settimeout(0)
+    try:
+        return not sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

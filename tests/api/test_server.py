@@ -12,8 +12,9 @@ import statistics
 import struct
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ import pytest
 from bottle import Bottle, request
 from gevent.event import Event
 
+from poussetaches.api.connection import Connection
 from poussetaches.api.request import Limits
 from tests.api.corpus import (
     GOOD,
@@ -392,6 +394,64 @@ def test_keep_alive_is_fast(client: Client, pieces: list[bytes], answers: int) -
             client.read()
         latencies.append(taken(began))
     assert statistics.median(latencies) < 0.02
+
+
+def test_pipelines_take_turns_between_which_sockets_are_looked_at() -> None:
+    """However many there are: a new connection needs several such looks."""
+    turns = 0
+    told: list[int] = []
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        told.append(turns)
+        start_response("200 OK", [])
+        return []
+
+    watcher = gevent.get_hub().loop.prepare()
+    watcher.start(turn)
+    try:
+        with serving(app) as site, ExitStack() as stack:
+            clients = [stack.enter_context(site.client()) for _ in range(10)]
+            for client in clients:
+                client.send(SECOND * 20)
+            for client in clients:
+                for _ in range(20):
+                    client.read()
+    finally:
+        watcher.stop()
+        watcher.close()
+    assert len(told) == 200
+    # All begin in one turn, as anybody's first request does; then there is one a turn.
+    assert max(Counter(told[10:]).values()) <= 3
+
+
+def test_who_has_left_before_it_was_let_in_keeps_nobody_waiting(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Connection] = []
+    run = Connection.run
+
+    def noted(connection: Connection) -> None:
+        begun.append(connection)
+        run(connection)
+
+    monkeypatch.setattr(Connection, "run", noted)
+    with serving(recorder) as site:
+        assert isinstance(site.address, tuple)
+        # The server gets no turn before all of them are there.
+        for number in range(200):
+            gone = socket.create_connection(site.address)
+            if number % 2:
+                linger = struct.pack("ii", 1, 0)
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            gone.close()
+        with site.client() as client:
+            assert client.ask(SECOND).status == 200
+        assert len(begun) == 1
+        assert site.server.refused == 0
 
 
 def test_a_pipeline_lets_others_have_a_turn(site: Site, recorder: Recorder) -> None:
