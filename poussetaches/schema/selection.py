@@ -20,6 +20,8 @@ DEAD_FILTERS = ("cause", *FILTERS)
 STATES = tuple(name for name in LISTS if name != RUNS)
 #: The most ids that a selection may name.
 MOST_IDS = 10_000
+#: Characters of a text in a filter.
+LONGEST_TEXT = 8000
 #: Characters of an id, of a task or of the run of a schedule.
 LONGEST_ID = 40
 #: The most statuses that a filter may name.
@@ -68,7 +70,8 @@ def parse_filter(given: Mapping[str, Any]) -> Filter:
 
 def parse_states(text: str) -> tuple[str, ...]:
     """The states that ``text`` names, with commas between them. Raises InvalidInput."""
-    states = tuple(text.split(","))
+    # Once each: the supervisor is asked for no more lists than there are.
+    states = tuple(dict.fromkeys(text.split(",")))
     for state in states:
         if state not in STATES:
             raise InvalidInput(
@@ -155,7 +158,7 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
     # Empty, it would let everything through: that is what a forgotten value looks like.
     if not value:
         raise InvalidInput(f"{name}: must not be empty", field=name)
-    if len(value) > 8000:
+    if len(value) > LONGEST_TEXT:
         raise InvalidInput(f"{name}: is too long", field=name)
     return value
 

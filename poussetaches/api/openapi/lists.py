@@ -1,14 +1,18 @@
-"""The lists of tasks: those of the first ancestor, and ours."""
+"""Lists of tasks: by state, filtered, counted."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from poussetaches.api.ancestor import LISTS
+from poussetaches.api.lists import USUAL_PAGE, USUAL_STATES
 from poussetaches.api.openapi.parts import (
-    LINES,
     Json,
     Operations,
     answer,
     array,
     count,
+    header,
     operation,
     or_null,
     query,
@@ -18,49 +22,55 @@ from poussetaches.api.openapi.parts import (
     whole,
 )
 from poussetaches.api.page import LONGEST_PAGE
-from poussetaches.schema import STATES
+from poussetaches.model.target import MAX_URL_LENGTH
+from poussetaches.schema import DEAD_FILTERS, FILTERS
+from poussetaches.schema.selection import CAUSE_ID, LONGEST_TEXT, STATES
 
-CURSOR = query("cursor", text(), "Of the page before.")
-#: What a list may be narrowed to.
-FILTERS = (
-    query("queue", text(minLength=1), "Of that queue."),
-    query("url", text(minLength=1), "Whose URL begins so."),
-    query(
-        "origin",
-        text(minLength=1),
-        "For that scheme, host and port.",
+_STATUS = "([1-5][0-9][0-9]|[1-5]xx|none)"
+
+#: What tasks may have in common, by the name of the filter.
+FILTER: Mapping[str, Json] = {
+    "queue": text("The name of their queue.", minLength=1, maxLength=LONGEST_TEXT),
+    "url": text("How their URL begins.", minLength=1, maxLength=LONGEST_TEXT),
+    "origin": text(
+        "Any URL of theirs: its scheme, host and port count.",
+        maxLength=min(LONGEST_TEXT, MAX_URL_LENGTH),
+        format="uri",
     ),
-    query(
-        "status",
-        text(pattern=r"^(none|[1-5](xx|\d\d))( *, *(none|[1-5](xx|\d\d)))*$"),
-        "Whose last failed attempt was answered so: statuses, classes such as 5xx, or"
-        " none for no answer, with commas between them.",
+    "status": text(
+        "Of the last failed attempt: `503`, `5xx`, `none` (there was no answer), or"
+        " several with commas.",
+        pattern=f"^{_STATUS}(,{_STATUS}){{0,49}}$",
     ),
-)
-CAUSE = query(
-    "cause",
-    text(pattern="^[0-9a-f]{16}$"),
-    "That died of this cause, as `GET /dead/groups` names it.",
-)
-STATE = query(
-    "state",
-    text(pattern=rf"^({'|'.join(STATES)})(,({'|'.join(STATES)}))*$"),
-    "In these states, with commas between them; waiting,leased unless given.",
-)
+    "cause": text(
+        "Of dead letters: as `/dead/groups` gives it.",
+        pattern=f"^[0-9a-f]{{{CAUSE_ID}}}$",
+    ),
+}
 
 #: The lists of the first ancestor, and what each has.
-LISTS = {
-    "waiting": "Every live task, in flight or not.",
-    "success": "The last tasks that have succeeded.",
-    "dead": "The dead letters.",
-    "cron": "The next runs of schedules.",
-    "expired": "The last tasks that nobody wanted any more.",
+_WHAT = {
+    "/waiting": "Every live task, in flight or not.",
+    "/success": "The last tasks that have succeeded.",
+    "/dead": "The dead letters.",
+    "/cron": "The next runs of schedules.",
+    "/expired": "The last tasks that nobody wanted any more.",
 }
 
 
-def limit(usual: int) -> Json:
-    shape = whole(minimum=1, maximum=LONGEST_PAGE, default=usual)
-    return query("limit", shape, "How many at most.")
+def paging(usual: int, most: int = LONGEST_PAGE) -> tuple[Json, Json]:
+    """What says where a page begins, and how long it is."""
+    limit = whole(minimum=1, maximum=most, default=usual)
+    return (
+        query("limit", limit, "How many at most."),
+        query("cursor", text(), "Of the page before."),
+    )
+
+
+def filtering(names: tuple[str, ...]) -> tuple[Json, ...]:
+    """Parameters of the query that are filters."""
+    told = {name: {**FILTER[name]} for name in names}
+    return tuple(query(n, one, one.pop("description")) for n, one in told.items())
 
 
 def components() -> dict[str, Json]:
@@ -69,55 +79,66 @@ def components() -> dict[str, Json]:
             {
                 "tasks": array(schema("Task")),
                 "total": or_null(
-                    count("How many there are in all; null: that takes a search.")
+                    count("How many there are; null: that would have to be counted.")
                 ),
-                "cursor": or_null(text("Where the next page begins; null: nowhere.")),
+                "cursor": or_null(
+                    text(
+                        "Where the next page begins, also after a page that is empty"
+                        " because the search went on for long; null: nowhere."
+                    )
+                ),
             }
-        ),
+        )
     }
 
 
 def operations() -> Operations:
-    page = answer("A page of them.", schema("Tasks"))
-    page["content"][LINES] = {"schema": text("A task a line.")}
-    page["headers"] = {
-        "Poussetaches-Cursor": {
-            "description": "Of a page of lines: where the next one begins.",
-            "schema": text(),
-        }
-    }
-    for which, what in LISTS.items():
-        own = (CAUSE,) if which == "dead" else ()
+    page = answer(
+        "A page of them.",
+        schema("Tasks"),
+        lines=True,
+        headers={
+            "Poussetaches-Cursor": header(
+                "With lines: where the next page begins.", text(), always=False
+            )
+        },
+    )
+    for path in LISTS:
+        filters = DEAD_FILTERS if path == "/dead" else FILTERS
         yield (
             "GET",
-            f"/{which}",
+            path,
             operation(
-                f"list{which.capitalize()}",
-                what,
+                f"list{path[1:].capitalize()}",
+                _WHAT[path],
                 {200: page},
-                parameters=(limit(LONGEST_PAGE), CURSOR, *FILTERS, *own),
+                parameters=(*paging(LONGEST_PAGE), *filtering(filters)),
             ),
         )
+    state = "|".join(STATES)
+    states = query(
+        "state",
+        text(pattern=f"^({state})(,({state})){{0,9}}$", default=USUAL_STATES),
+        "States with commas between them.",
+    )
     yield (
         "GET",
         "/tasks",
         operation(
             "listTasks",
-            "The tasks of some states, by when they are due.",
+            "Tasks by state, and by what they have in common.",
             {200: page},
-            parameters=(STATE, *FILTERS, limit(100), CURSOR),
-            description="A page may be short, even empty, and have a cursor: then so"
-            " far has been searched in the time that a page may take.",
+            parameters=(states, *paging(USUAL_PAGE), *filtering(FILTERS)),
         ),
     )
-    number = record({"total": count("Tasks that fit.")})
+    total = answer("How many.", record({"total": count()}))
     yield (
         "GET",
         "/tasks/count",
         operation(
             "countTasks",
-            "How many they are.",
-            {200: answer("Their number.", number)},
-            parameters=(STATE, *FILTERS),
+            "The same, counted.",
+            {200: total},
+            parameters=(states, *filtering(FILTERS)),
         ),
     )

@@ -51,13 +51,17 @@ def answer(
     schema: Json | None = None,
     *,
     media: str = JSON,
+    lines: bool = False,
     headers: Mapping[str, Json] | None = None,
     links: Mapping[str, Json] | None = None,
 ) -> Json:
-    """One answer. ``schema``: of its body, None: it has none."""
+    """One answer. ``schema``: of its body, None: it has none; ``lines``: it may be
+    asked for as JSON values on a line each, too."""
     told: Json = {"description": description}
     if schema is not None:
         told["content"] = {media: {"schema": schema}}
+    if lines:
+        told["content"][LINES] = {"schema": text("One on each line.")}
     if headers:
         told["headers"] = dict(headers)
     if links:
@@ -86,9 +90,8 @@ def schema(name: str) -> Json:
     return ref("schemas", name)
 
 
-def header(description: str, of: Json) -> Json:
-    """A header that is always there."""
-    return {"description": description, "schema": of, "required": True}
+def header(description: str, of: Json, *, always: bool = True) -> Json:
+    return {"description": description, "schema": of, "required": always}
 
 
 def query(name: str, of: Json, description: str) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poussetaches.api.openapi.lists import CURSOR, limit
+from poussetaches.api.openapi.lists import paging
 from poussetaches.api.openapi.parts import (
     ID,
     Json,
@@ -94,7 +94,7 @@ def operations() -> Operations:
             "listSchedules",
             "Schedules, those with a name first.",
             {200: answer("A page of them.", page)},
-            parameters=(limit(LONGEST_PAGE), CURSOR),
+            parameters=paging(LONGEST_PAGE),
         ),
     )
     yield (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from poussetaches.api.openapi.parts import (
-    JSON,
     Json,
     Operations,
     answer,
@@ -168,7 +167,6 @@ def operations() -> Operations:
                 200: answer(
                     "It.",
                     {"type": "object"},
-                    media=JSON,
                     headers={"ETag": header("Of its content.", text())},
                 ),
                 304: answer("It has not changed."),

@@ -32,6 +32,7 @@ from poussetaches.schema.attempt import IN_FLIGHT
 STATES = [state.value for state in State]
 
 BY_ID = in_path("id", text(minLength=1), "The id of the task.")
+
 _NANOSECONDS = "Nanoseconds since 1970; 0: never."
 
 #: In the first ancestor's words and order, then ours.
