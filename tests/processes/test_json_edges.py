@@ -41,6 +41,7 @@ BASES = {
     "pushMessage": {"url": TARGET},
     "pushMessageSlash": {"url": TARGET},
     "replaceMessage": {"url": TARGET},
+    "editTask": {},
 }
 
 #: Of a push: shown as a moment, or compared byte by byte.

@@ -13,6 +13,7 @@ from poussetaches.api.openapi import (
     queues,
     schedules,
     service,
+    steering,
     tasks,
     third_ancestor,
 )
@@ -32,6 +33,7 @@ SURFACES = (
     service,
     pushes,
     tasks,
+    steering,
     lists,
     dead,
     queues,
