@@ -63,7 +63,7 @@ def _edit() -> Json:
 
 
 def operations() -> Operations:
-    shown = answer("The task.", schema("Task"))
+    shown = answer("The task.", schema("WholeTask"))
     yield (
         "GET",
         "/task/{id}/why",

@@ -68,7 +68,7 @@ def operations() -> Operations:
             ),
         )
     path = f"{PATH}/{{id}}"
-    shown = answer("The task.", schema("Task"))
+    shown = answer("The task.", schema("WholeTask"))
     yield (
         "GET",
         path,
