@@ -43,11 +43,12 @@ class Commands(click.Group):
             steer,
             store,
             task,
+            top,
             tune,
         )
 
         groups = (push, task, dead, queue, schedule, origin, steer, store, demo, tune)
-        for group in (*groups, completion):
+        for group in (*groups, top, completion):
             for command in group.COMMANDS:
                 self.add_command(command)
 
