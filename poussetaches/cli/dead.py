@@ -16,7 +16,7 @@ from poussetaches.cli.output import written
 from poussetaches.cli.progress import progress
 from poussetaches.cli.selection import with_filters
 from poussetaches.cli.service import Service, with_url
-from poussetaches.cli.table import Column, show, show_json
+from poussetaches.cli.table import Column, show, show_json, with_json
 from poussetaches.cli.task import list_tasks
 from poussetaches.cli.when import relative
 
@@ -93,7 +93,7 @@ def dead() -> None:
 @with_url
 @with_cause
 @_with_limit
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_json
 def listed(url: str, filters: dict[str, str], limit: int | None, as_json: bool) -> None:
     """List them, with what each died of."""
     list_tasks(Service(url), "/dead", filters, limit, as_json)
@@ -107,7 +107,7 @@ def listed(url: str, filters: dict[str, str], limit: int | None, as_json: bool) 
     type=click.IntRange(1),
     help=f"At most so many. [default: {SHOWN}; all with --json]",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_json
 def groups(url: str, filters: dict[str, str], limit: int | None, as_json: bool) -> None:
     """Count them by cause: target, status and error. The largest group comes first."""
     service = Service(url)
@@ -127,7 +127,10 @@ def groups(url: str, filters: dict[str, str], limit: int | None, as_json: bool) 
 @with_url
 @with_selection
 @click.option("--yes", is_flag=True, help="Do it unasked.")
-def retry(url: str, chosen: dict[str, Any], limit: int | None, yes: bool) -> None:
+@with_json
+def retry(
+    url: str, chosen: dict[str, Any], limit: int | None, yes: bool, as_json: bool
+) -> None:
     """Give them all their attempts again, from now on.
 
     With `--limit 1` one of them goes first, to see whether the trouble is over. The
@@ -135,28 +138,32 @@ def retry(url: str, chosen: dict[str, Any], limit: int | None, yes: bool) -> Non
     """
     service = Service(url)
     count = _agreed("Retry", service, chosen, limit, yes)
-    retried = skipped = 0
-    for told in _slices(service, "POST", "/dead/retry", chosen, count, "retrying"):
-        retried += told["retried"]
-        skipped += told["skipped"]
-    click.echo(f"{retried} retried" + (f", {skipped} not" if skipped else ""))
-    if retried < count:
-        raise click.exceptions.Exit(REFUSED)
+
+    def act(selection: dict[str, Any]) -> int:
+        told = service.ask("POST", "/dead/retry", json=selection)
+        return int(told["retried"])
+
+    retried = _in_slices("retrying", act, chosen, count)
+    _conclude("retried", retried, count, as_json)
 
 
 @dead.command()
 @with_url
 @with_selection
 @click.option("--yes", is_flag=True, help="Do it unasked.")
-def delete(url: str, chosen: dict[str, Any], limit: int | None, yes: bool) -> None:
-    """Forget them. The exit status is 1 if some were none."""
+@with_json
+def delete(
+    url: str, chosen: dict[str, Any], limit: int | None, yes: bool, as_json: bool
+) -> None:
+    """Forget them. The exit status is 1 if some were none any more."""
     service = Service(url)
     count = _agreed("Delete", service, chosen, limit, yes)
-    slices = _slices(service, "DELETE", "/dead", chosen, count, "deleting")
-    deleted = sum(told["deleted"] for told in slices)
-    click.echo(f"{deleted} deleted")
-    if deleted < count:
-        raise click.exceptions.Exit(REFUSED)
+
+    def act(selection: dict[str, Any]) -> int:
+        return int(service.ask("DELETE", "/dead", json=selection)["deleted"])
+
+    deleted = _in_slices("deleting", act, chosen, count)
+    _conclude("deleted", deleted, count, as_json)
 
 
 @dead.command()
@@ -197,6 +204,17 @@ def _count(service: Service, filters: Mapping[str, str]) -> tuple[int, int]:
     return told["total"], told["causes"]
 
 
+def _conclude(done: str, number: int, count: int, as_json: bool) -> None:
+    """Say that so many of ``count`` are ``done``, and leave with a status to match."""
+    left = count - number
+    if as_json:
+        show_json([{done: number, "skipped": left}])
+    else:
+        click.echo(f"{number} {done}" + (f", {left} could not be" if left else ""))
+    if left:
+        raise click.exceptions.Exit(REFUSED)
+
+
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
@@ -217,29 +235,32 @@ def _agreed(
     return count
 
 
-def _slices(
-    service: Service,
-    method: str,
-    path: str,
+def _in_slices(
+    label: str,
+    act: Callable[[dict[str, Any]], int],
     chosen: dict[str, Any],
     count: int,
-    label: str,
-) -> Iterator[dict[str, int]]:
-    """Have something done with ``count`` of what is chosen; the answers."""
+) -> int:
+    """Have something done with ``count`` of what is chosen, and say with how many it
+    was. ``act``: has it done with the selection it is given, and says with how many."""
+    done = 0
     with progress(label, count, "tasks") as step:
-        left = count
-        while left > 0:
-            size = min(left, SLICE)
-            body = {**chosen, "limit": size}
-            if "ids" in chosen:
-                begin = count - left
-                body = {"ids": chosen["ids"][begin : begin + size]}
-            told = service.ask(method, path, json=body)
-            yield told
-            if "ids" not in chosen and not any(told.values()):
-                return  # there are fewer by now
-            left -= size
-            step(size)
+        for ids in _cut(chosen.get("ids", [])):
+            done += act({"ids": ids})
+            step(len(ids))
+        # Whoever cannot be retried stays, and the others are the next to be taken.
+        while "ids" not in chosen and done < count:
+            now = act({**chosen, "limit": min(count - done, SLICE)})
+            if now == 0:
+                break
+            done += now
+            step(now)
+    return done
+
+
+def _cut(ids: list[str]) -> Iterator[list[str]]:
+    for begin in range(0, len(ids), SLICE):
+        yield ids[begin : begin + SLICE]
 
 
 COMMANDS = (dead,)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from poussetaches.cli.service import Service, with_url
-from poussetaches.cli.table import Column, show, show_json
+from poussetaches.cli.table import Column, show, show_json, with_json
 from poussetaches.cli.when import relative, span
 
 COLUMNS = (
@@ -30,7 +30,7 @@ def origin() -> None:
 
 @origin.command("ls")
 @with_url
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_json
 def listed(url: str, as_json: bool) -> None:
     """Say how they are, those in trouble first."""
     told = Service(url).get("/origins")

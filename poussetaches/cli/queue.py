@@ -10,7 +10,7 @@ import click
 
 from poussetaches.cli.completion import queue_names
 from poussetaches.cli.service import Service, with_url
-from poussetaches.cli.table import Column, show, show_json
+from poussetaches.cli.table import Column, show, show_json, with_json
 from poussetaches.cli.when import span
 from poussetaches.errors import InvalidInput
 from poussetaches.queue_section import HEADER, describe_shown, read_fields
@@ -36,7 +36,7 @@ def queue() -> None:
 
 @queue.command("ls")
 @with_url
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_json
 def listed(url: str, as_json: bool) -> None:
     """Say which there are, what is in them, and their settings."""
     queues = Service(url).get("/queues")["queues"]
@@ -50,15 +50,22 @@ def listed(url: str, as_json: bool) -> None:
 @with_url
 @with_name
 @click.argument("settings", nargs=-1, metavar="SETTING=VALUE...")
-def set_queue(url: str, name: str, settings: tuple[str, ...]) -> None:
-    """Make queue NAME, or change it: rate=10/s concurrency=4 timeout=5m ...
+@with_json
+def set_queue(url: str, name: str, settings: tuple[str, ...], as_json: bool) -> None:
+    """Make queue NAME, or change it.
+
+    For instance rate=10/s concurrency=4 timeout=5m
 
     The settings are those of a section [queue:NAME]; `SETTING=` without a value takes
     back what was set before. Of the headers (header.X-Name=value) those that are given
     replace all others. What is set so outlives a restart, and wins over the
     configuration file.
     """
-    show(COLUMNS, [_row(Service(url).put(_path(name), _changes(settings)))])
+    queue = Service(url).put(_path(name), _changes(settings))
+    if as_json:
+        show_json([queue])
+    else:
+        show(COLUMNS, [_row(queue)])
 
 
 @queue.command()
@@ -81,10 +88,14 @@ def resume(url: str, name: str) -> None:
 @with_url
 @with_name
 @click.confirmation_option(prompt="Cancel every task that waits in this queue?")
-def purge(url: str, name: str) -> None:
+@with_json
+def purge(url: str, name: str, as_json: bool) -> None:
     """Cancel every task that waits in queue NAME, but for runs of schedules."""
-    cancelled = Service(url).ask("POST", f"{_path(name)}/purge")["cancelled"]
-    click.echo(f"{cancelled} tasks cancelled")
+    told = Service(url).ask("POST", f"{_path(name)}/purge")
+    if as_json:
+        show_json([told])
+    else:
+        click.echo(f"{told['cancelled']} tasks cancelled")
 
 
 @queue.command()

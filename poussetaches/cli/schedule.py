@@ -13,7 +13,7 @@ import click
 
 from poussetaches.cli.completion import schedule_names
 from poussetaches.cli.service import Service, with_url
-from poussetaches.cli.table import Column, plain, show, show_json
+from poussetaches.cli.table import Column, plain, show, show_json, with_json
 from poussetaches.cli.when import moment
 
 COLUMNS = (
@@ -38,7 +38,7 @@ def schedule() -> None:
 
 @schedule.command("ls")
 @with_url
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_json
 def listed(url: str, as_json: bool) -> None:
     """When each runs next, and what became of its last run."""
     schedules = Service(url).listed("/schedules", "schedules")
@@ -51,7 +51,7 @@ def listed(url: str, as_json: bool) -> None:
 @schedule.command("show")
 @with_url
 @with_name
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@with_json
 def show_schedule(url: str, name: str, as_json: bool) -> None:
     """Tell all about it."""
     one = Service(url).get(_path(name))
@@ -71,7 +71,7 @@ def show_schedule(url: str, name: str, as_json: bool) -> None:
 @click.option(
     "--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="Runs."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_json
 def coming(url: str, name: str, count: int, as_json: bool) -> None:
     """Print the coming runs in their zone, and what is odd about them."""
     told = Service(url).get(f"{_path(name)}/next", count=count)

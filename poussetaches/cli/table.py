@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import click
@@ -61,6 +61,13 @@ def show(
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in lines(columns, cells, width, coloured=is_coloured()):
         click.echo(line)
+
+
+def with_json(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` the option that asks for JSON instead."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object a line."
+    )(command)
 
 
 def show_json(things: Iterable[Mapping[str, Any]]) -> None:

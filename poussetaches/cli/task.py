@@ -16,7 +16,14 @@ from poussetaches.cli.exits import each
 from poussetaches.cli.selection import with_filters
 from poussetaches.cli.service import Service, with_url
 from poussetaches.cli.story import story
-from poussetaches.cli.table import Column, is_coloured, plain, show, show_json
+from poussetaches.cli.table import (
+    Column,
+    is_coloured,
+    plain,
+    show,
+    show_json,
+    with_json,
+)
 from poussetaches.cli.when import relative
 from poussetaches.errors import InvalidInput
 from poussetaches.model.task import DEFAULT_QUEUE
@@ -72,7 +79,7 @@ def task() -> None:
     type=click.IntRange(1),
     help=f"At most so many. [default: {SHOWN}; all with --json]",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_json
 def listed(
     url: str, state: str, filters: dict[str, str], limit: int | None, as_json: bool
 ) -> None:
@@ -130,7 +137,7 @@ def last_error(task: Mapping[str, Any]) -> str:
 @task.command("show")
 @with_url
 @with_ids
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_json
 def show_task(url: str, ids: tuple[str, ...], as_json: bool) -> None:
     """Tell all about it: what was asked for, and every attempt."""
     service = Service(url)
@@ -149,7 +156,7 @@ def show_task(url: str, ids: tuple[str, ...], as_json: bool) -> None:
 @task.command()
 @with_url
 @with_ids
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_json
 def why(url: str, ids: tuple[str, ...], as_json: bool) -> None:
     """Say why it does not run, and when it is expected to."""
     service = Service(url)
@@ -159,12 +166,12 @@ def why(url: str, ids: tuple[str, ...], as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(told))
             return
-        before = f"{id}: " if len(ids) > 1 else ""
-        click.echo(before + plain(told["sentence"]))
         said = [plain(reason["sentence"]) for reason in told["reasons"]]
         for sentence in said:
-            if sentence not in plain(told["sentence"]):
-                click.echo(f"  - {sentence}")
+            click.echo(f"{id}: {sentence}" if len(ids) > 1 else sentence)
+        if told["expected_in"] is not None:
+            when = relative(max(0.0, told["expected_in"]), 0.0)
+            click.echo(f"expected to begin {when}")
 
     each(ids, tell)
 
@@ -208,7 +215,9 @@ def cancel(url: str, ids: tuple[str, ...]) -> None:
 @click.argument("id")
 @click.argument("fields", nargs=-1, required=True, metavar="FIELD=VALUE...")
 def edit(url: str, id: str, fields: tuple[str, ...]) -> None:
-    """Change the task ID while it waits: queue=mail countdown=0 'headers={"X": "1"}'
+    """Change the task ID while it waits.
+
+    For instance queue=mail countdown=0 'headers={"X-From": "me"}'
 
     The fields are those of a push (docs/tasks.md); others stay as they are. A VALUE is
     JSON, or text where it makes no sense as that; `FIELD=` without one is the default
