@@ -20,6 +20,7 @@ from poussetaches.api import (
     pushes,
     queues,
     schedules,
+    second_ancestor,
     tasks,
     third_ancestor,
 )
@@ -57,6 +58,7 @@ def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
         tasks.routes(gateway),
         lists.routes(gateway),
         dead.routes(gateway),
+        second_ancestor.routes(gateway),
         third_ancestor.routes(gateway),
         schedules.routes(gateway),
         health.routes(vitals),

@@ -124,6 +124,15 @@ class Gateway:
             told: dict[str, Any] = self._channel.call(f"dead_{verb}", **asked)
         return told
 
+    def jobs(
+        self, lists: Sequence[str], *, limit: int, last_id: str | None
+    ) -> list[tuple[TaskView, bytes | None]]:
+        """Tasks of lists behind that of ``last_id``, each with the beginning of its
+        result. Only where there are no more there are none."""
+        with self._pages:
+            rows = self._channel.call("jobs", lists=lists, limit=limit, last_id=last_id)
+        return [(_view(fields), result) for fields, result in rows]
+
     def queue_views(self) -> list[dict[str, Any]]:
         """Every queue (see ``QueueKeeper.view``)."""
         answered: list[dict[str, Any]] = self._channel.call("queues")

@@ -12,6 +12,7 @@ from poussetaches.schema.edit import Edit, parse_edit
 from poussetaches.schema.expected import FIRST_STATUS, LAST_STATUS
 from poussetaches.schema.follow_ups import parse_follow_ups
 from poussetaches.schema.group import GroupView, group_json
+from poussetaches.schema.job import job_json, parse_job
 from poussetaches.schema.json import encode
 from poussetaches.schema.message import parse_message, read_message
 from poussetaches.schema.origin import OriginView, origin_json, parse_lift
@@ -72,12 +73,14 @@ __all__ = [
     "clearing_cursor",
     "encode",
     "group_json",
+    "job_json",
     "new_id",
     "origin_json",
     "parse_batch",
     "parse_edit",
     "parse_filter",
     "parse_follow_ups",
+    "parse_job",
     "parse_lift",
     "parse_message",
     "parse_push",

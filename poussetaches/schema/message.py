@@ -11,17 +11,15 @@ import json
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from poussetaches.errors import InvalidInput
 from poussetaches.model.backoff import FOR_EVER
 from poussetaches.model.queue_fields import check_name
 from poussetaches.model.task import DEFAULT_QUEUE, How, Spec, Special, Terms
 from poussetaches.schema.body import MOST_RETRIES, invalid_push
+from poussetaches.schema.form import read_fields
 from poussetaches.schema.how import check_how, header_json
-from poussetaches.schema.json import decoded
 from poussetaches.schema.payload import check_size
 from poussetaches.schema.push import (
     NO_QUEUES,
@@ -41,10 +39,6 @@ from poussetaches.schema.words import check_number, invalid
 #: What an attempt may take there, seconds.
 TIMEOUT = 6 * 3600.0
 
-#: In a form; others than ours are ignored, but not any number of them.
-MOST_FIELDS = 100
-
-_FORM = "application/x-www-form-urlencoded"
 _HEADERS = (("Content-Type", "application/json"),)
 
 
@@ -65,22 +59,12 @@ class MessageBody(msgspec.Struct):
     metadata: Any = None
 
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
 def parse_message(
     body: bytes, media_type: str, max_payload: int | None, queues: Queues = NO_QUEUES
 ) -> PushRequest:
     """What a request to ``/tasks/push/`` asks for; its ``media_type`` is in lower case.
     Raises InvalidInput naming the field and the reason."""
-    # curl says form of everything that it is not told of.
-    if media_type == _FORM and not body.lstrip().startswith(b"{"):
-        return read_message(_form(body), max_payload, queues)
-    try:
-        given = decoded(_decode, body, "The body")
-    except msgspec.ValidationError as error:
-        raise invalid_push(str(error), "The body, which is no form,") from None
-    return read_message(given, max_payload, queues)
+    return read_message(read_fields(body, media_type), max_payload, queues)
 
 
 def read_message(
@@ -132,16 +116,3 @@ def _metadata(value: Any) -> str:
     except RecursionError:
         raise invalid("metadata", "nested too deeply") from None
     return header_json(text)
-
-
-def _form(body: bytes) -> dict[str, str]:
-    """The fields of a form; those left empty say nothing."""
-    try:
-        pairs = parse_qsl(
-            body.decode(), max_num_fields=MOST_FIELDS, encoding="utf-8", errors="strict"
-        )
-    except UnicodeDecodeError:
-        raise InvalidInput("The form is not UTF-8.") from None
-    except ValueError:
-        raise InvalidInput(f"A form has at most {MOST_FIELDS} fields.") from None
-    return dict(pairs)

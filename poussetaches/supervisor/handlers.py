@@ -37,6 +37,7 @@ from poussetaches.model.task import NO_ANSWER, Special, Submission, Task
 from poussetaches.supervisor.children import Child
 from poussetaches.supervisor.dead_verbs import DeadVerbs
 from poussetaches.supervisor.dispatch import Dispatch
+from poussetaches.supervisor.job_verbs import JobVerbs
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.list_verbs import ListVerbs
 from poussetaches.supervisor.origin_verbs import OriginVerbs
@@ -103,6 +104,7 @@ class Handlers:
             "resume": keeper.resume,
             **ListVerbs(keeper, self._view).table(),
             **DeadVerbs(keeper).table(),
+            **JobVerbs(keeper, self._view).table(),
             **ScheduleVerbs(keeper).table(),
             **queue_verbs.table(),
             **OriginVerbs(keeper).table(),

@@ -12,6 +12,7 @@ from poussetaches.api.openapi import (
     pushes,
     queues,
     schedules,
+    second_ancestor,
     service,
     steering,
     tasks,
@@ -39,6 +40,7 @@ SURFACES = (
     queues,
     schedules,
     origins,
+    second_ancestor,
     third_ancestor,
 )
 
