@@ -20,6 +20,8 @@ from poussetaches.cli.table import Column, show, show_json, with_json
 from poussetaches.cli.task import list_tasks
 from poussetaches.cli.when import relative
 
+#: With how many something was done, and the cursor for the others.
+Acted = tuple[int, str | None]
 #: So many at once: an answer that comes soon, and progress to be seen.
 SLICE = 1000
 #: Groups that are shown unless asked for more.
@@ -139,9 +141,9 @@ def retry(
     service = Service(url)
     count = _agreed("Retry", service, chosen, limit, yes)
 
-    def act(selection: dict[str, Any]) -> int:
+    def act(selection: dict[str, Any]) -> Acted:
         told = service.ask("POST", "/dead/retry", json=selection)
-        return int(told["retried"])
+        return told["retried"], told["cursor"]
 
     retried = _in_slices("retrying", act, chosen, count)
     _conclude("retried", retried, count, as_json)
@@ -159,8 +161,9 @@ def delete(
     service = Service(url)
     count = _agreed("Delete", service, chosen, limit, yes)
 
-    def act(selection: dict[str, Any]) -> int:
-        return int(service.ask("DELETE", "/dead", json=selection)["deleted"])
+    def act(selection: dict[str, Any]) -> Acted:
+        told = service.ask("DELETE", "/dead", json=selection)
+        return told["deleted"], told["cursor"]
 
     deleted = _in_slices("deleting", act, chosen, count)
     _conclude("deleted", deleted, count, as_json)
@@ -237,24 +240,27 @@ def _agreed(
 
 def _in_slices(
     label: str,
-    act: Callable[[dict[str, Any]], int],
+    act: Callable[[dict[str, Any]], Acted],
     chosen: dict[str, Any],
     count: int,
 ) -> int:
     """Have something done with ``count`` of what is chosen, and say with how many it
-    was. ``act``: has it done with the selection it is given, and says with how many."""
+    was. ``act``: has it done with the selection it is given."""
     done = 0
+    cursor: str | None = None
     with progress(label, count, "tasks") as step:
         for ids in _cut(chosen.get("ids", [])):
-            done += act({"ids": ids})
+            done += act({"ids": ids})[0]
             step(len(ids))
-        # Whoever cannot be retried stays, and the others are the next to be taken.
         while "ids" not in chosen and done < count:
-            now = act({**chosen, "limit": min(count - done, SLICE)})
-            if now == 0:
-                break
+            # With its cursor the next request is about the same ones, and not about
+            # those that have died again.
+            asked = {**chosen, "limit": min(count - done, SLICE), "cursor": cursor}
+            now, cursor = act(asked)
             done += now
             step(now)
+            if cursor is None:
+                break
     return done
 
 
