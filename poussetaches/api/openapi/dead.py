@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from poussetaches.api.openapi.lists import CAUSE, CURSOR, FILTERS, limit
+from poussetaches.api.dead import USUAL_PAGE
+from poussetaches.api.openapi.lists import FILTER, filtering, paging
 from poussetaches.api.openapi.parts import (
     Json,
     Operations,
@@ -22,6 +23,7 @@ from poussetaches.api.openapi.parts import (
     text,
     whole,
 )
+from poussetaches.schema import DEAD_FILTERS
 from poussetaches.schema.selection import LONGEST_ID, MOST_CLEARED, MOST_IDS
 
 _LIMIT = whole(
@@ -33,7 +35,7 @@ _GO_ON = text("Of an answer that was not the last: go on after that.")
 
 
 def components() -> dict[str, Json]:
-    filters = {one["name"]: one["schema"] for one in (CAUSE, *FILTERS)}
+    filters = {name: FILTER[name] for name in DEAD_FILTERS}
     filters["status"] = any_of(
         filters["status"], whole("As text.", minimum=100, maximum=599)
     )
@@ -80,7 +82,7 @@ def operations() -> Operations:
             "groupDead",
             "Dead letters by what they died of, the largest group first.",
             {200: answer("A page of groups.", groups)},
-            parameters=(CAUSE, *FILTERS, limit(100), CURSOR),
+            parameters=(*filtering(DEAD_FILTERS), *paging(USUAL_PAGE)),
         ),
     )
     cursor = {"cursor": or_null(text("Where to go on; null: that was all."))}
@@ -111,8 +113,7 @@ def operations() -> Operations:
             {200: answer("How many.", record(deleted)), 503: _full(deleted)},
             body=body(schema("Selection"), required=False),
             parameters=(
-                CAUSE,
-                *FILTERS,
+                *filtering(DEAD_FILTERS),
                 query("all", {"enum": ["true", "1"]}, "Every dead letter."),
                 query("limit", whole(minimum=1, maximum=999_999), "So many at most."),
                 query("cursor", text(), "Of an answer that was not the last."),
