@@ -46,6 +46,8 @@ View = Callable[..., object]
 def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
     """Every surface under one port."""
     app = Bottle()
+    # What fails is logged by who called us, with the id of the request.
+    app.catchall = False
     direct: dict[tuple[str, str], DirectView] = {}
     for method, path, view in pushes.routes(gateway):
         app.route(path, method=method, callback=_calling(view))
