@@ -57,9 +57,14 @@ def check_headers(headers: Headers) -> None:
         raise _invalid(error.message) from None
 
 
+def is_secret(name: str) -> bool:
+    """Whether the value of the header ``name`` is for the target alone."""
+    return _SECRET.fullmatch(name) is not None
+
+
 def shown_headers(headers: Headers) -> dict[str, str]:
     """``headers`` as anybody may see them, who may see tasks."""
-    return {name: MASK if _SECRET.fullmatch(name) else value for name, value in headers}
+    return {name: MASK if is_secret(name) else value for name, value in headers}
 
 
 def _invalid(reason: str) -> InvalidInput:

@@ -17,9 +17,10 @@ from poussetaches.errors import InvalidInput, PousseTachesError
 from poussetaches.log import fields
 from poussetaches.model import attempt as kinds
 from poussetaches.model.expected import is_expected
+from poussetaches.model.headers import MASK
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.target import parse_target
-from poussetaches.model.task import NO_ANSWER
+from poussetaches.model.task import NO_ANSWER, Spec
 from poussetaches.worker.connections import TransportError
 from poussetaches.worker.follow_ups import FollowUps
 from poussetaches.worker.guard import TargetRefused
@@ -99,10 +100,12 @@ class Delivery:
             _target(spec.url), method, headers, body, timeout=lease.timeout, fixed=fixed
         )
         asked = steering(answer.headers)
-        if asked is not NOTHING and (ended := self._steered(lease, answer, asked)):
+        if asked is not NOTHING and (
+            ended := self._steered(lease, spec, answer, asked)
+        ):
             return ended
         if not is_expected(answer.status, spec.expected):
-            ended = self._failed(lease, answer, kinds.STATUS)
+            ended = self._failed(lease, spec, answer, kinds.STATUS)
             ended.retry_after = retry_after(answer.headers, time.time())
             return ended
         ended = Ended(lease.lease, True, answer.status, b"")
@@ -118,7 +121,9 @@ class Delivery:
                 return Ended(lease.lease, False, answer.status, reason, kind=kind)
         return ended
 
-    def _steered(self, lease: Lease, answer: Answer, asked: Steering) -> Ended | None:
+    def _steered(
+        self, lease: Lease, spec: Spec, answer: Answer, asked: Steering
+    ) -> Ended | None:
         """The end that the target asks for, whatever the status; None: none."""
         if asked.unclear:
             log.warning(
@@ -126,18 +131,23 @@ class Delivery:
                 extra=fields(task=lease.id, outcome=asked.unclear[:LONGEST_SHOWN]),
             )
         if asked.dead:
-            ended = self._failed(lease, answer, kinds.DEAD)
+            ended = self._failed(lease, spec, answer, kinds.DEAD)
             ended.error = ended.error or b"the target asked for no further attempt"
             ended.final = True
             return ended
         if asked.snooze is not None:
-            ended = self._failed(lease, answer, kinds.SNOOZE)
+            ended = self._failed(lease, spec, answer, kinds.SNOOZE)
             ended.snooze = asked.snooze
             return ended
         return None
 
-    def _failed(self, lease: Lease, answer: Answer, kind: str) -> Ended:
-        error = answer.body[: self._max_response]
+    def _failed(self, lease: Lease, spec: Spec, answer: Answer, kind: str) -> Ended:
+        error = answer.body
+        # Targets that show what they were asked, to help who looks for the fault, do so
+        # to everybody who sees the dead letter.
+        for secret in self._requests.secrets(lease.queue, spec):
+            error = error.replace(secret, MASK.encode())
+        error = error[: self._max_response]
         return Ended(lease.lease, False, answer.status, error, kind=kind)
 
 

@@ -8,11 +8,14 @@ with the header ``Poussetaches-Auth-Key``.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Mapping
+import re
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import poussetaches
 from poussetaches.channel.messages import Lease
+from poussetaches.model.headers import is_secret
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.request_head import (
     BODILESS,
@@ -20,12 +23,15 @@ from poussetaches.model.request_head import (
     Headers,
     encode_headers,
 )
+from poussetaches.model.target import parse_target
 from poussetaches.model.task import How, Spec
 from poussetaches.schema import report_json
 
 USER_AGENT = ("User-Agent", f"poussetaches/{poussetaches.__version__}")
 JSON = ("Content-Type", "application/json")
 OCTETS = ("Content-Type", "application/octet-stream")
+#: What is shorter is found in any text; characters.
+SHORTEST_SECRET = 6
 #: How a task is delivered that says nothing about it.
 USUAL = How()
 
@@ -72,6 +78,27 @@ class RequestMaker:
             body = envelope(spec.payload, lease.attempt, request_id)
             return Request("POST", lines, (), body)
         return self._special(lease, how or USUAL, spec.payload, request_id)
+
+    def secrets(self, queue: str, spec: Spec) -> Iterator[bytes]:
+        """What a delivery of ``spec`` carries that is for its target alone, in all the
+        forms in which a target may say it again; longest first."""
+        settings = self._queues.get(queue)
+        of_queue = () if settings is None else settings.headers
+        given = () if spec.how is None else spec.how.headers
+        values = {
+            value
+            for name, value in (self._auth_key, *of_queue, *given)
+            if is_secret(name)
+        }
+        basic = parse_target(spec.url).authorization
+        if basic is not None:
+            values.add(basic)
+            values.add(b64decode(basic.split(" ")[1]).decode("latin-1"))
+        # "Bearer KEY" may come back as the key alone, "user:password" as that.
+        values |= {re.split("[ :]", value)[-1] for value in values}
+        long = [value for value in values if len(value) >= SHORTEST_SECRET]
+        for value in sorted(long, key=len, reverse=True):
+            yield value.encode("latin-1")
 
     def _fix(self, queue: str) -> bytes:
         headers = self._headers(queue, (USER_AGENT, JSON))

@@ -190,3 +190,25 @@ def test_a_callback_delivers_its_report(raw: bool) -> None:
     assert (task["id"], task["url"], task["attempts"]) == ("b" * 32, URL, 11)
     assert base64.b64decode(task["payload"]) == b"lol"
     assert task["metadata"] == {"user": 1}
+
+
+def test_what_is_for_the_target_alone_is_known_in_every_form() -> None:
+    maker = RequestMaker("the auth key")
+    maker.learn({"mail": QueueSettings(headers=(("X-Token", "of-the-queue"),))})
+    how = How(headers=(("Authorization", "Bearer of-the-task"), ("X-A", "plain-one")))
+    spec = Spec("http://user:pass%20word@a/", how=how)
+    basic = base64.b64encode(b"user:pass word").decode()
+    assert set(maker.secrets("mail", spec)) >= {
+        *(b"the auth key", b"of-the-queue", b"Bearer of-the-task", b"of-the-task"),
+        *(f"Basic {basic}".encode(), basic.encode(), b"user:pass word"),
+    }
+    assert b"plain-one" not in set(maker.secrets("mail", spec))
+    lengths = [len(one) for one in maker.secrets("mail", spec)]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_what_is_too_short_to_be_told_from_other_text_is_no_secret() -> None:
+    how = How(headers=(("X-Key", "short"),))
+    spec = Spec("http://a:b@a/", how=how)
+    found = set(RequestMaker("").secrets("default", spec))
+    assert found == {b"Basic YTpi"}
