@@ -159,7 +159,7 @@ class Connection:
         connection: str | None = None
         try:
             answer = Answer.of(server.app, environ)
-            if "HTTP_X_REQUEST_ID" in environ or answer.status[0] in "45":
+            if "HTTP_X_REQUEST_ID" in environ or answer.status >= "4":
                 _name(answer, environ)
             # What was begun is answered, so only the very last answer may say close.
             is_end = server.stopping and is_last and self._reader.phase is Phase.IDLE
@@ -246,7 +246,7 @@ class Connection:
 def _name(answer: Answer, environ: WSGIEnvironment) -> None:
     """Have the answer say which request it is to: who gave its id looks for it, and who
     is told no may want to ask about it."""
-    if answer.status[0] in "45" or given_id(environ):
+    if answer.status >= "4" or given_id(environ):
         answer.headers = [*answer.headers, (HEADER, request_id(environ))]
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from bottle import request
 
+from poussetaches.channel.messages import LONGEST_REQUEST_ID
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
@@ -17,7 +19,7 @@ HEADER = "X-Request-Id"
 _GIVEN = "HTTP_X_REQUEST_ID"
 _MADE = "poussetaches.request_id"
 #: It ends up in logs, and in the answer.
-is_request_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
+is_request_id = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_REQUEST_ID}}}").fullmatch
 
 
 def given_id(environ: WSGIEnvironment) -> str:

@@ -15,6 +15,9 @@ from poussetaches.model.task import DEFAULT_QUEUE, Spec, Submission, Terms
 SHORTEST_SNOOZE, LONGEST_SNOOZE = 1.0, 30 * 86_400.0
 MOST_FOLLOW_UPS = 1000
 
+#: Of an HTTP request to the api, characters.
+LONGEST_REQUEST_ID = 64
+
 
 class Said(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     """What all messages are: an array of the code and the fields, checked when it is

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from poussetaches.channel.messages import (
+    LONGEST_REQUEST_ID,
     LONGEST_SNOOZE,
     MOST_FOLLOW_UPS,
     SHORTEST_SNOOZE,
@@ -206,6 +207,8 @@ class Handlers:
         verb = self._verbs.get(message.verb)
         if verb is None:
             raise ChannelError(f"there is no verb {message.verb!r:.50}")
+        if len(message.request) > LONGEST_REQUEST_ID:
+            raise ChannelError(f"a request with the id {message.request!r:.50}...")
         try:
             with about(message.request):
                 value = verb(**message.arguments)

@@ -328,6 +328,7 @@ NONSENSE_OF_AN_API: list[Message] = [
     Call(1, "", {}),
     Call(1, "no such verb", {}),
     Call(1, "__init__", {}),
+    Call(1, "status", {}, "x" * 65),
     Call(1, "page", {}),
     Call(1, "pause", {"for": "ever"}),
     Call(1, "status", NUMBERED),
