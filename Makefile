@@ -9,13 +9,14 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 
-.PHONY: help demo test faults faults-long lint check clean
+.PHONY: help demo test faults faults-long fuzz lint check clean
 .PHONY: bench bench-million bench-peers bench-charts bench-tools
 
 help:
 	@echo 'make demo    start the service with an example application and watch it work'
 	@echo 'make test    run every test'
 	@echo 'make faults  kill, cut, fill, freeze the service under load; make faults-long for hours'
+	@echo 'make fuzz    ask for hours what /openapi.json describes, and judge the answers'
 	@echo 'make lint    format, lint and types'
 	@echo 'make check   lint, test, faults: what CI runs'
 	@echo 'make bench   measure rates, cost and latency; make bench-million a million tasks;'
@@ -43,6 +44,12 @@ SOAK ?= 600
 
 faults-long: $(VENV)/ready-to-test
 	@$(RUN) -m tests.faults --rounds $(ROUNDS) --soak $(SOAK)
+
+# How many requests of each kind for each operation; the tests make few of them.
+EXAMPLES ?= 500
+
+fuzz: $(VENV)/ready-to-test
+	@$(RUN) -m tests.openapi --examples $(EXAMPLES)
 
 lint: $(VENV)/ready-to-test
 	$(RUN) -m ruff format --check .
