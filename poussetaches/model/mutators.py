@@ -11,24 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from poussetaches.errors import IllegalEvent
 from poussetaches.model import events
-from poussetaches.model.attempt import (
-    LONGEST_EXCERPT,
-    MOST_REMEMBERED,
-    UNKNOWN,
-    Attempt,
-    remember,
-)
 from poussetaches.model.events import Event
+from poussetaches.model.history import note_failure, note_success
 from poussetaches.model.kept import Kept
 from poussetaches.model.lifecycle import next_state
-from poussetaches.model.size import ATTEMPT_SIZE, size_of, size_of_attempt
+from poussetaches.model.size import size_of
 from poussetaches.model.task import Task, Terms
 
 if TYPE_CHECKING:
     from poussetaches.model.queue import TaskQueue
-
-#: Makes an Attempt in half the time that ``Attempt(...)`` takes: every end has one.
-_new: Callable[..., Any] = tuple.__new__
 
 
 def _pushed(queue: TaskQueue, event: events.Pushed) -> None:
@@ -82,9 +73,7 @@ def _leased(queue: TaskQueue, event: events.Leased) -> None:
 
 def _succeeded(queue: TaskQueue, event: events.Succeeded) -> None:
     task = _end(queue, event)
-    task.last_run_at = event.at
-    excerpt = event.result or b""
-    _add_to_past(queue, task, event, "succeeded", "", excerpt)
+    queue.size += note_success(task, event)
     queue.counts.succeeded += 1
     _remember(queue, queue.succeeded, task)
 
@@ -110,14 +99,14 @@ def _return(
     del queue.leased[task.id]
     queue.turns.end(task, event.at)
     task.state = state
-    _note_failure(queue, task, event, outcome)
+    queue.size += note_failure(task, event, outcome)
     _wait(queue, task, event.eta)
     return task
 
 
 def _died(queue: TaskQueue, event: events.Died) -> None:
     task = _end(queue, event)
-    _note_failure(queue, task, event, "failed")
+    queue.size += note_failure(task, event, "failed")
     queue.counts.dead += 1
     _remember(queue, queue.dead, task)
 
@@ -262,59 +251,6 @@ def _end(
     if task.terms.key:
         queue.keys.end(task.terms.key, task.id, event.at)
     return task
-
-
-def _note_failure(
-    queue: TaskQueue,
-    task: Task,
-    event: events.Failed | events.Deferred | events.Died,
-    outcome: str,
-) -> None:
-    queue.size += len(event.error) - len(task.error or b"")
-    task.last_run_at = event.at
-    task.error_status = event.status
-    task.error = event.error
-    kind = event.kind
-    if kind in UNKNOWN:
-        outcome = kind
-    # Of a short one this is no copy.
-    excerpt = event.error[:LONGEST_EXCERPT]
-    _add_to_past(queue, task, event, outcome, kind, excerpt)
-
-
-def _add_to_past(
-    queue: TaskQueue,
-    task: Task,
-    event: events.Succeeded | events.Failed | events.Deferred | events.Died,
-    outcome: str,
-    kind: str,
-    excerpt: bytes,
-) -> None:
-    """The attempt under way has ended, and waits for no other time yet."""
-    attempt: Attempt = _new(
-        Attempt,
-        (
-            event.attempt,
-            task.eta,
-            task.leased_at,
-            event.at,
-            task.worker,
-            event.status,
-            outcome,
-            kind,
-            excerpt,
-            event.request,
-        ),
-    )
-    past = task.past
-    if not past:
-        task.past = (attempt,)
-    else:
-        if len(past) == MOST_REMEMBERED:
-            task.dropped += 1
-            queue.size -= size_of_attempt(past[1])
-        task.past = remember(past, attempt)
-    queue.size += ATTEMPT_SIZE + len(excerpt)
 
 
 def _remember(queue: TaskQueue, kept: Kept, task: Task) -> None:

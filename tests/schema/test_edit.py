@@ -197,6 +197,7 @@ def test_every_field_of_a_push_can_be_edited_or_is_refused() -> None:
         "headers": {"X-A": "b"},
         "format": "raw",
         "group": "g",
+        "keep_result": True,
     }
     others = {"url", "json", *TIMES, *OF_A_SCHEDULE}
     assert {*PushBody.__struct_fields__} == {*whole} | others

@@ -1,0 +1,81 @@
+"""The history of a task: what the ends of its attempts leave with it.
+
+Only the mutators call these. Each returns by how much the task takes more memory now,
+bytes (see ``size.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from poussetaches.model import events
+from poussetaches.model.attempt import (
+    LONGEST_EXCERPT,
+    MOST_REMEMBERED,
+    UNKNOWN,
+    Attempt,
+    remember,
+)
+from poussetaches.model.size import ATTEMPT_SIZE, size_of_attempt
+from poussetaches.model.task import Task
+
+#: Makes an Attempt in half the time that ``Attempt(...)`` takes: every end has one.
+_new: Callable[..., Any] = tuple.__new__
+
+
+def note_success(task: Task, event: events.Succeeded) -> int:
+    """The attempt under way has ended well."""
+    task.last_run_at = event.at
+    return _add(task, event, "succeeded", "", event.result or b"")
+
+
+def note_failure(
+    task: Task, event: events.Failed | events.Deferred | events.Died, outcome: str
+) -> int:
+    """The attempt under way has failed, with that ``outcome`` unless nobody knows what
+    it brought."""
+    grown = len(event.error) - len(task.error or b"")
+    task.last_run_at = event.at
+    task.error_status = event.status
+    task.error = event.error
+    kind = event.kind
+    if kind in UNKNOWN:
+        outcome = kind
+    # Of a short one this is no copy.
+    return grown + _add(task, event, outcome, kind, event.error[:LONGEST_EXCERPT])
+
+
+def _add(
+    task: Task,
+    event: events.Succeeded | events.Failed | events.Deferred | events.Died,
+    outcome: str,
+    kind: str,
+    excerpt: bytes,
+) -> int:
+    """To be called while the task has the eta of that attempt, and no later one."""
+    attempt: Attempt = _new(
+        Attempt,
+        (
+            event.attempt,
+            task.eta,
+            task.leased_at,
+            event.at,
+            task.worker,
+            event.status,
+            outcome,
+            kind,
+            excerpt,
+            event.request,
+        ),
+    )
+    grown = ATTEMPT_SIZE + len(excerpt)
+    past = task.past
+    if not past:
+        task.past = (attempt,)
+        return grown
+    if len(past) == MOST_REMEMBERED:
+        task.dropped += 1
+        grown -= size_of_attempt(past[1])
+    task.past = remember(past, attempt)
+    return grown
