@@ -1,8 +1,4 @@
-"""The history of a task: what the ends of its attempts leave with it.
-
-Only the mutators call these. Each returns by how much the task takes more memory now,
-bytes (see ``size.py``).
-"""
+"""The history of a task: its attempts are noted as they end. Called by the mutators."""
 
 from __future__ import annotations
 
@@ -25,25 +21,24 @@ _new: Callable[..., Any] = tuple.__new__
 
 
 def note_success(task: Task, event: events.Succeeded) -> int:
-    """The attempt under way has ended well."""
-    task.last_run_at = event.at
+    """Note the attempt that ends; returns the bytes by which the task grows."""
     return _add(task, event, "succeeded", "", event.result or b"")
 
 
 def note_failure(
     task: Task, event: events.Failed | events.Deferred | events.Died, outcome: str
 ) -> int:
-    """The attempt under way has failed, with that ``outcome`` unless nobody knows what
-    it brought."""
-    grown = len(event.error) - len(task.error or b"")
+    """The same. ``outcome``: unless nobody knows it."""
+    error = event.error
+    growth = len(error) - len(task.error or b"")
     task.last_run_at = event.at
     task.error_status = event.status
-    task.error = event.error
+    task.error = error
     kind = event.kind
     if kind in UNKNOWN:
         outcome = kind
     # Of a short one this is no copy.
-    return grown + _add(task, event, outcome, kind, event.error[:LONGEST_EXCERPT])
+    return growth + _add(task, event, outcome, kind, error[:LONGEST_EXCERPT])
 
 
 def _add(
@@ -53,7 +48,7 @@ def _add(
     kind: str,
     excerpt: bytes,
 ) -> int:
-    """To be called while the task has the eta of that attempt, and no later one."""
+    """The attempt under way has ended, and waits for no other time yet."""
     attempt: Attempt = _new(
         Attempt,
         (
@@ -69,13 +64,13 @@ def _add(
             event.request,
         ),
     )
-    grown = ATTEMPT_SIZE + len(excerpt)
+    growth = ATTEMPT_SIZE + len(excerpt)
     past = task.past
     if not past:
         task.past = (attempt,)
-        return grown
+        return growth
     if len(past) == MOST_REMEMBERED:
         task.dropped += 1
-        grown -= size_of_attempt(past[1])
+        growth -= size_of_attempt(past[1])
     task.past = remember(past, attempt)
-    return grown
+    return growth

@@ -73,6 +73,7 @@ def _leased(queue: TaskQueue, event: events.Leased) -> None:
 
 def _succeeded(queue: TaskQueue, event: events.Succeeded) -> None:
     task = _end(queue, event)
+    task.last_run_at = event.at
     queue.size += note_success(task, event)
     queue.counts.succeeded += 1
     _remember(queue, queue.succeeded, task)
