@@ -196,6 +196,7 @@ def test_every_field_of_a_push_can_be_edited_or_is_refused() -> None:
         "method": "PUT",
         "headers": {"X-A": "b"},
         "format": "raw",
+        "keep_result": True,
         "group": "g",
         "keep_result": True,
     }
