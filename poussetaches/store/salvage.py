@@ -255,10 +255,10 @@ class Salvage:
         elif isinstance(event, Moved | Replaced | Expired):
             self._lose(task, event.at)
         elif isinstance(event, Revived):
-            self._rewind(task, max(task.attempts - 1, 0), event.at)
-            number = task.attempts + 1
-            self.queue.apply(Leased(id, event.at, number))
-            self.queue.apply(Died(id, event.at, number, NO_ANSWER, UNREADABLE))
+            if task.state is State.WAITING:
+                self.queue.apply(Leased(id, event.at, task.attempts + 1))
+            died = Died(id, event.at, task.attempts, NO_ANSWER, UNREADABLE)
+            self.queue.apply(died)
 
     def _rewind(self, task: Task, attempts: int, at: float) -> None:
         """Have ``task`` wait after so many attempts; unless it has had more."""

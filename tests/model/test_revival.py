@@ -159,6 +159,26 @@ def test_memory_that_is_full_does_not_keep_it(queue: TaskQueue) -> None:
     assert fullness_for(queue, Bounds(max_memory=1), push) is not None
 
 
+def test_what_is_run_by_hand_asks_a_target_that_is_held(queue: TaskQueue) -> None:
+    terms = Terms(origin="http://h:80")
+    apply(queue, [Pushed(id, NOW, NOW, b"", terms) for id in ("a", "b", "c")])
+    turns, origins = queue.turns, queue.turns.origins
+    origin = origins["http://h:80"]
+    origins.hold(origin, NOW, 600.0, unreached=True)
+    turns.settle(origin)
+    assert turns.next(NOW, 1000) is None
+    task = find_runnable(queue, "b", NOW)
+    apply(queue, [Leased("b", NOW, 1)])
+    assert turns.next(NOW, 1000) is None
+    apply(queue, [Succeeded("b", NOW + 0.1, 1, 200)])
+    # What the supervisor makes of every answer.
+    origins.answer(origin, NOW + 0.1)
+    turns.settle(origin)
+    assert not origin.is_held
+    assert turns.next(NOW + 0.1, 1000) is queue.tasks["a"]
+    assert task.state is State.SUCCEEDED
+
+
 def test_what_may_not_be_run_whoever_wants_it(queue: TaskQueue) -> None:
     pushed(queue, "held", "done", "late", "later")
     special = Special(expires=NOW + 60)

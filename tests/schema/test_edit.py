@@ -198,7 +198,6 @@ def test_every_field_of_a_push_can_be_edited_or_is_refused() -> None:
         "format": "raw",
         "keep_result": True,
         "group": "g",
-        "keep_result": True,
     }
     others = {"url", "json", *TIMES, *OF_A_SCHEDULE}
     assert {*PushBody.__struct_fields__} == {*whole} | others

@@ -22,6 +22,7 @@ from poussetaches.model.events import (
     Paused,
     Pushed,
     Recurred,
+    Revived,
     Scheduled,
     SchedulePaused,
     ScheduleResumed,
@@ -235,6 +236,22 @@ def test_a_lost_failure_is_made_up_when_the_next_attempt_is_known(
     assert queue.leased["a"].attempts == 2
     assert losses.mended == 1
     assert not losses.skipped
+
+
+@pytest.mark.parametrize("lost", [(2,), (1, 2)])
+def test_a_task_that_came_back_had_died(tmp_path: Path, lost: tuple[int, ...]) -> None:
+    records: list[list[Event]] = [
+        [Pushed("a", NOW, NOW, b"")],
+        [Leased("a", NOW, 1)],
+        [Died("a", NOW + 1, 1, 500, b"")],
+        [Revived("a", NOW + 5, NOW + 6)],
+        [Paused(NOW + 6)],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, *lost)
+    task = queue.tasks["a"]
+    assert (task.state, task.attempts, task.eta) == (State.WAITING, 0, NOW + 6)
+    assert (queue.counts.dead, losses.mended, losses.difference) == (0, 1, 0)
 
 
 def test_a_task_whose_push_is_lost_is_told_by_its_id(tmp_path: Path) -> None:
