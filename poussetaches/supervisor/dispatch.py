@@ -110,7 +110,9 @@ class Dispatch:
             raise Unavailable("The service is stopping.")
         workers = self._children.workers()
         worker = max(workers, key=lambda worker: worker.free, default=None)
-        if worker is None or worker.free <= 0:
+        if worker is None:
+            raise Unavailable("No worker is ready.")
+        if worker.free <= 0:
             raise Unavailable("No worker has a free slot.")
         now_there, attempt = self._keeper.clock.now(), task.attempts + 1
         self._keeper.record([Leased(task.id, now_there, attempt, worker.index)])

@@ -29,6 +29,7 @@ COMMAND = re.compile(r"^    (curl .*)$", re.MULTILINE)
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     settings = {"hold_limit": 0}
     with Service(tmp_path_factory.mktemp("service"), settings=settings) as running:
+        wait_until(lambda: running.get("/").json()["workers"])
         made = running.request("PUT", "/queue/mail", json={"paused": False})
         assert made.ok, made.text
         yield running
@@ -186,6 +187,7 @@ def test_what_was_steered_is_so_after_a_crash(
 def test_no_slot_is_free(tmp_path: Path, receiver: Receiver) -> None:
     settings = {"workers": 1, "concurrency": 1}
     with Service(tmp_path, settings=settings) as service:
+        wait_until(lambda: service.get("/").json()["workers"])
         url = receiver.url("/?delay=600")
         ids = [push(service, url, countdown=3600) for _ in range(SHARES + 1)]
         for id in ids[:-1]:

@@ -142,7 +142,10 @@ def test_what_is_run_by_hand_goes_to_who_has_most_room(keeper: Keeper) -> None:
     for worker in workers:
         for lease in leases(worker):
             dispatch.ended(worker, ended(lease.lease))
+        worker.ready = False
     assert keeper.queue.counts.succeeded == 5
+    with pytest.raises(Unavailable, match="No worker is ready"):
+        dispatch.begin(tasks[5], time.monotonic())
     dispatch.draining = True
     with pytest.raises(Unavailable, match="stopping"):
         dispatch.begin(tasks[5], time.monotonic())
