@@ -23,6 +23,7 @@ from bench import (
     million,
     pushing,
     scaling,
+    searching,
     targets,
 )
 from bench.figure import Figure, Found, Note, Series
@@ -50,6 +51,7 @@ SUITES: dict[str, dict[str, Part]] = {
     },
     "million": {
         "million": Part("A million waiting tasks", million.measure),
+        "searching": Part("Lists of them, under load", searching.measure),
         "dumping": Part("A dump of them", dumping.measure),
         "lateness": Part("Schedules", lateness.measure),
     },
