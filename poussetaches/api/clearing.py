@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from poussetaches.api.gateway import Gateway
+import gevent
+
+from poussetaches.api.gateway import BREATH, Gateway
 from poussetaches.errors import QueueFull, StoreFull, Unavailable
 from poussetaches.model.cursor import read_cursor, write_cursor
 from poussetaches.model.filter import Filter
@@ -83,6 +85,7 @@ class Clearing:
                     "The dead letters are still being grouped:"
                     f" {told['grouped']} of {told['total']}."
                 )
+            gevent.sleep(BREATH)
 
     def _tally(self, filter: Filter) -> Iterable[GroupView]:
         """The groups of a filter by which they fall apart."""
@@ -97,6 +100,7 @@ class Clearing:
             cursor = told["cursor"]
             if cursor is None:
                 return views.values()
+            gevent.sleep(BREATH)
 
     def clear(self, verb: str, selection: Selection) -> Cleared:
         """``verb``, "retry" or "delete", what is selected; no more of it than can be
@@ -133,6 +137,7 @@ class Clearing:
                 break
             if ids is None and time.monotonic() > until:
                 break
+            gevent.sleep(BREATH)
         following = None
         if cursor is not None and before is not None:
             following = clearing_cursor(before, cursor)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import gevent
 from gevent.lock import BoundedSemaphore
 
 from poussetaches.channel.client import Channel
@@ -27,6 +28,9 @@ from poussetaches.schema import (
 
 #: Slices of lists that are under way at the same time.
 PAGES_AT_ONCE = 2
+#: Between two slices of what takes long, seconds: about as long as one takes, so that
+#: the supervisor has as much time again for all else.
+BREATH = 0.001
 #: A page ends after the slice that brings its specs to this many bytes.
 PAGE_BYTES = 1024 * 1024
 #: For how long is searched for the tasks of one page, seconds.
@@ -117,6 +121,7 @@ class Gateway:
             cursor = some["cursor"]
             if cursor is None:
                 return number
+            gevent.sleep(BREATH)
 
     def dead(self, verb: str, **asked: Any) -> dict[str, Any]:
         """A slice of some work with dead letters (see ``DeadVerbs``)."""
