@@ -24,8 +24,11 @@ SECONDS = 4
 #: Between the end of a page and the next question, seconds.
 PAUSE = 0.02
 
-#: What is asked for: none of the million has failed, so that all are looked at in vain.
+#: What is asked for: first what the supervisor answers at once, the baseline. None of
+#: the million has failed: all are looked at in vain.
+NUMBERS = "numbers"
 ASKED = {
+    NUMBERS: ("GET /", "/"),
     "first": ("first page of 100", "/tasks?limit=100"),
     "searched": ("page of a search in vain", "/tasks?limit=100&status=503"),
     "counted": ("count of a URL prefix", f"/tasks/count?url={TARGET}"),
@@ -54,13 +57,20 @@ def measure(settings: Settings) -> Iterator[Found]:
         total = service.get(f"/tasks/count?url={TARGET}")["total"]
         if total != TASKS:
             raise RuntimeError(f"{total} of {TASKS} tasks were found")
+    usual = percentiles(sorted(taken[NUMBERS]))
     for name, (title, _) in ASKED.items():
         shares = percentiles(sorted(taken[name]))
-        aim = None if name == "counted" else at_most(20)
-        yield Figure(
-            f"searching.{name}.p50", f"{title}, p50", shares["p50"], "ms", aim=aim
-        )
-        yield Figure(f"searching.{name}.p99", f"{title}, p99", shares["p99"], "ms")
+        for share in ("p50", "p99"):
+            aim = at_most(20) if name != "counted" and share == "p50" else None
+            yield Figure(
+                f"searching.{name}.{share}",
+                f"{title}, {share}",
+                shares[share],
+                "ms",
+                None if name == NUMBERS else usual[share],
+                "" if name == NUMBERS else "GET /",
+                aim,
+            )
         yield Figure(
             f"searching.{name}.rate",
             "  tasks delivered meanwhile",
