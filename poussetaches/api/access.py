@@ -57,6 +57,8 @@ class Access:
             self._check_page(environ)
         if self._has_keys:
             self._check_key(environ)
+        elif _may_be_browser(environ):
+            self._check_name(environ)
         if self._prefix:
             self._enter_prefix(environ)
 
@@ -73,8 +75,7 @@ class Access:
             if environ["REQUEST_METHOD"] not in _SAFE:
                 raise forbidden("This key may read, and change nothing.")
             return
-        path = environ["PATH_INFO"].removeprefix(self._prefix)
-        if path in _OPEN and environ["REQUEST_METHOD"] in _SAFE:
+        if self._is_open(environ):
             environ[STRANGER] = True
             return
         raise unauthorized(
@@ -83,36 +84,51 @@ class Access:
             else "The Authorization header has no key of the service."
         )
 
+    def _is_open(self, environ: WSGIEnvironment) -> bool:
+        """Whether it is a question that needs no key. With a body it is none: strangers
+        are not to have room for one."""
+        return (
+            environ["PATH_INFO"].removeprefix(self._prefix) in _OPEN
+            and environ["REQUEST_METHOD"] in _SAFE
+            and "HTTP_TRANSFER_ENCODING" not in environ
+            and environ.get("CONTENT_LENGTH", "0").strip("0") == ""
+        )
+
     # --- browsers ---------------------------------------------------------------------
 
     def _check_page(self, environ: WSGIEnvironment) -> None:
         """What a browser sends for a page of somebody else is refused."""
-        said = environ.get("HTTP_HOST", "").lower()
-        if not self._has_keys and not self._is_ours(host := _host_of(said)):
-            raise forbidden(
-                f"A browser may not use this service by the name {host!r}, which"
-                " anybody could have given it: name it in allowed_hosts."
-            )
         site = environ.get("HTTP_SEC_FETCH_SITE")
         if site is None:
-            if self._is_own_origin(environ["HTTP_ORIGIN"].lower(), said):
+            if self._is_own_origin(
+                environ["HTTP_ORIGIN"], environ.get("HTTP_HOST", "")
+            ):
                 return
         elif site in _OWN_SITE or _is_visit(environ):
             return
         raise forbidden("The page of another site may not use this service.")
 
+    def _check_name(self, environ: WSGIEnvironment) -> None:
+        """A page whose own name server says that it is at this machine is no page of
+        another site to its browser. What it cannot have is a name that is ours."""
+        host = _host_of(environ.get("HTTP_HOST", "").lower())
+        if not self._is_ours(host):
+            raise forbidden(
+                f"A browser may not use this service by the name {host!r}, which"
+                " anybody could have given it: name it in allowed_hosts."
+            )
+
     def _is_ours(self, host: str) -> bool:
-        """Whether a page of others cannot have ``host``, whatever its name server says:
-        that would make it a page of this service's."""
+        """Whether no page of others can have ``host``, whatever name servers say."""
         return host == "localhost" or host in self._hosts or _is_address(host)
 
     def _is_own_origin(self, origin: str, said: str) -> bool:
         """Whether the page stands on the host that the request is for. A proxy may have
         asked us by another name than it was asked by, so the names of
         ``allowed_hosts`` count as one."""
-        authority = origin.partition("://")[2]
+        authority = origin.lower().partition("://")[2]
         return bool(authority) and (
-            authority == said or _host_of(authority) in self._hosts
+            authority == said.lower() or _host_of(authority) in self._hosts
         )
 
     # --- paths ------------------------------------------------------------------------
@@ -173,6 +189,18 @@ class _KeyRing:
 
 def _digest(secret: bytes) -> bytes:
     return hashlib.sha256(secret).digest()
+
+
+def _may_be_browser(environ: WSGIEnvironment) -> bool:
+    """To a name without TLS, a browser says neither site nor origin when it reads; but
+    it says who it is, and the languages of its user, as clients of applications do not.
+    (The fetch of Node says that any will do.)"""
+    return (
+        "HTTP_SEC_FETCH_SITE" in environ
+        or "HTTP_ORIGIN" in environ
+        or environ.get("HTTP_ACCEPT_LANGUAGE", "*") != "*"
+        or environ.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
+    )
 
 
 def _is_visit(environ: WSGIEnvironment) -> bool:

@@ -125,6 +125,13 @@ def test_health_is_for_everybody_and_says_less_without_a_key() -> None:
         status, environ, _ = decide(access, "GET", path, known)
         assert status == 0 and STRANGER not in environ
         assert decide(access, "POST", path, {})[0] == 401
+    # A stranger is not to have room for a body.
+    for path in ("/health", "/ready"):
+        environ: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+        access.admit(environ | {"CONTENT_LENGTH": "0"})
+        for more in ({"CONTENT_LENGTH": "1"}, {"HTTP_TRANSFER_ENCODING": "chunked"}):
+            with pytest.raises(Refused):
+                access.admit(environ | more)
     for path in ("/health/", "//health", "/healthy", "/stats"):
         assert decide(access, "GET", path, {})[0] == 401
 
@@ -203,6 +210,38 @@ def test_without_keys_a_browser_may_use_names_that_are_surely_ours(
     if status:
         headers = {"host": host, "sec_fetch_site": "same-origin"}
         assert "allowed_hosts" in decide(Access(OPEN), "GET", "/", headers)[2]
+
+
+READING = (
+    {"accept_language": "fr"},
+    {"user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101"},
+    # Each of the two can be overwritten by a page, in some browsers.
+    {"accept_language": "*", "user_agent": "Mozilla/5.0"},
+    {"accept_language": "fr", "user_agent": "curl"},
+)
+
+
+@pytest.mark.parametrize("said", READING)
+def test_what_a_browser_reads_by_a_name_without_tls_says_neither_site_nor_origin(
+    said: dict[str, str],
+) -> None:
+    assert verdict(OPEN, "GET", host="evil.example:7991", **said) == 403
+    assert verdict(OPEN, "GET", host="queue.example:7991", **said) == 0
+    assert verdict(OPEN, "GET", host="127.0.0.1:7991", **said) == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"user_agent": "curl/8.5.0", "accept": "*/*"},
+        {"user_agent": "python-requests/2.34.2"},
+        {"user_agent": "node", "accept_language": "*", "sec_fetch_mode": "cors"},
+        {},
+    ],
+)
+def test_a_client_of_an_application_is_no_browser(said: dict[str, str]) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        assert verdict(OPEN, method, host="queue:7991", **said) == 0
 
 
 def test_with_keys_a_name_that_is_not_ours_opens_nothing() -> None:
