@@ -127,11 +127,11 @@ def test_health_is_for_everybody_and_says_less_without_a_key() -> None:
         assert decide(access, "POST", path, {})[0] == 401
     # A stranger is not to have room for a body.
     for path in ("/health", "/ready"):
-        environ: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
-        access.admit(environ | {"CONTENT_LENGTH": "0"})
+        asked: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
+        access.admit(asked | {"CONTENT_LENGTH": "0"})
         for more in ({"CONTENT_LENGTH": "1"}, {"HTTP_TRANSFER_ENCODING": "chunked"}):
             with pytest.raises(Refused):
-                access.admit(environ | more)
+                access.admit(asked | more)
     for path in ("/health/", "//health", "/healthy", "/stats"):
         assert decide(access, "GET", path, {})[0] == 401
 
