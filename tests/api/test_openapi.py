@@ -21,7 +21,7 @@ from poussetaches.api.app import make_app
 from poussetaches.api.direct import Direct
 from poussetaches.api.health import Health
 from poussetaches.api.openapi import pushes, queues, third_ancestor
-from poussetaches.api.openapi.document import written
+from poussetaches.api.openapi.document import codes, written
 from poussetaches.api.openapi.typed import schema_of
 from poussetaches.errors import InvalidInput
 from poussetaches.model.queue_fields import FIELDS, check_field, check_name
@@ -29,6 +29,7 @@ from poussetaches.model.rules import Rules
 from poussetaches.schema import parse_message, parse_push
 
 DOCS = Path(__file__).parents[2] / "docs"
+HTTP = (DOCS / "http.md").read_text()
 
 DOCUMENT = json.loads(written(""))
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -110,6 +111,12 @@ def test_a_field_is_described_as_in_the_documents() -> None:
     assert set(told) == set(pushes.DESCRIPTIONS)
     for name, sentence in pushes.DESCRIPTIONS.items():
         assert told[name].startswith(sentence), name
+
+
+def test_every_code_of_an_error_is_in_the_documents() -> None:
+    rows = re.findall(r"^\| (`[^|]*) \| \d{3}(?:, \d{3})* \|", HTTP, re.MULTILINE)
+    told = [code for row in rows for code in re.findall(r"`(\w+)`", row)]
+    assert sorted(told) == codes()
 
 
 # --- against the validators: a limit stands twice, once here and once in the code -----

@@ -32,20 +32,6 @@ TARGET = b'"http://127.0.0.1:9/task"'
 
 DOCUMENT = document("")
 
-#: What a body must say, by operation; "" of what says nothing by itself.
-BASES = {
-    "pushTask": {"url": TARGET},
-    "pushBatch": {"url": TARGET},
-    "setQueue": {},
-    "liftOrigins": {},
-    "pushMessage": {"url": TARGET},
-    "pushMessageSlash": {"url": TARGET},
-    "replaceMessage": {"url": TARGET},
-    "editTask": {},
-    "retryDead": {},
-    "deleteDead": {},
-}
-
 #: Of a push: shown as a moment, or compared byte by byte.
 SHOWN_OTHERWISE = {"delay", "countdown", "json"}
 
@@ -84,22 +70,21 @@ def doors(service: Service) -> list[Door]:
         push = connection.ask("POST", "/", b'{"url":%b,"eta":2e9}' % TARGET)
     parts = {"id": push.task, "name": "mail"}
     found: list[Door] = []
-    names = set()
     for path, item in DOCUMENT["paths"].items():
         for method, operation in item.items():
             content = operation.get("requestBody", {"content": {}})["content"]
             if "application/json" not in content:
                 continue
-            name = operation["operationId"]
-            names.add(name)
-            shape = content["application/json"]["schema"]
+            shape = resolved(content["application/json"]["schema"])
             many = shape.get("type") == "array"
-            fields = sorted(resolved(shape["items"] if many else shape)["properties"])
-            door = Door(method.upper(), path.format(**parts), BASES[name], fields)
+            one = resolved(shape["items"]) if many else shape
+            base = {name: TARGET for name in one["required"] if name == "url"}
+            fields = sorted(one["properties"])
+            door = Door(method.upper(), path.format(**parts), base, fields)
             found.append(door._replace(shape="array" if many else "object"))
             if "application/x-ndjson" in content:
                 found.append(door._replace(shape="lines"))
-    assert names == set(BASES)
+    assert len(found) > 8
     return found
 
 

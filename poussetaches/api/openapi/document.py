@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import poussetaches
+from poussetaches.api.direct import STATUSES
 from poussetaches.api.openapi import (
     dead,
     lists,
@@ -22,6 +23,7 @@ from poussetaches.api.openapi.parts import (
     Json,
     answer,
     header,
+    one_of,
     or_null,
     record,
     schema,
@@ -108,10 +110,20 @@ def written(prefix: str) -> bytes:
     return encode(document(prefix))
 
 
+def codes() -> list[str]:
+    """What an answer may say no with, for machines."""
+    found: set[str] = set()
+    kinds = [kind for kind, status in STATUSES if status != 500]
+    for kind in kinds:
+        found.add(kind.code)
+        kinds += kind.__subclasses__()
+    return sorted(found)
+
+
 def _error() -> Json:
     told = record(
         {
-            "code": text("For machines."),
+            "code": one_of(codes(), "For machines."),
             "message": text("For people.", minLength=1),
             "field": or_null(text("What is at fault, if one thing is.")),
         }
