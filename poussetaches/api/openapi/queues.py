@@ -68,7 +68,8 @@ BY_NAME = in_path("name", text(pattern=f"^{NAME_PATTERN}$"), "The name of the qu
 
 
 def components() -> dict[str, Json]:
-    settings = record({}, optional=SETTINGS)
+    # A URL is shown as it was given, and what is no URL by the book may well be one.
+    settings = record({}, optional={**SETTINGS, "base_url": text()})
     return {
         "QueueSettings": settings,
         "QueueChanges": {
