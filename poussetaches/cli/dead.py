@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial, wraps
 from itertools import islice
 from typing import Any
 
@@ -19,11 +19,12 @@ from poussetaches.cli.service import Service, with_url
 from poussetaches.cli.table import Column, show, show_json, with_json
 from poussetaches.cli.task import list_tasks
 from poussetaches.cli.when import relative
+from poussetaches.errors import Unavailable
 
-#: With how many something was done, and the cursor for the others.
-Acted = tuple[int, str | None]
 #: So many at once: an answer that comes soon, and progress to be seen.
 SLICE = 1000
+#: Seconds that an answer may take: many are grouped first, or done with at once.
+PATIENCE = 30.0
 #: Groups that are shown unless asked for more.
 SHOWN = 50
 
@@ -45,7 +46,7 @@ def with_cause(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option("--cause", help="Died of this cause, as `dead groups` names it.")
     @with_filters
-    @functools.wraps(command)
+    @wraps(command)
     def run(
         *args: Any, cause: str | None, filters: dict[str, str], **given: Any
     ) -> None:
@@ -63,7 +64,7 @@ def with_selection(command: Callable[..., None]) -> Callable[..., None]:
     @with_cause
     @click.option("--all", "everything", is_flag=True, help="All there are.")
     @_with_limit
-    @functools.wraps(command)
+    @wraps(command)
     def run(
         *args: Any,
         ids: tuple[str, ...],
@@ -98,7 +99,7 @@ def dead() -> None:
 @with_json
 def listed(url: str, filters: dict[str, str], limit: int | None, as_json: bool) -> None:
     """List them, with what each died of."""
-    list_tasks(Service(url), "/dead", filters, limit, as_json)
+    list_tasks(Service(url, PATIENCE), "/dead", filters, limit, as_json)
 
 
 @dead.command()
@@ -112,7 +113,7 @@ def listed(url: str, filters: dict[str, str], limit: int | None, as_json: bool) 
 @with_json
 def groups(url: str, filters: dict[str, str], limit: int | None, as_json: bool) -> None:
     """Count them by cause: target, status and error. The largest group comes first."""
-    service = Service(url)
+    service = Service(url, PATIENCE)
     found = service.listed("/dead/groups", "groups", limit, **filters)
     if as_json:
         show_json(found)
@@ -122,7 +123,7 @@ def groups(url: str, filters: dict[str, str], limit: int | None, as_json: bool) 
     show(COLUMNS, (_row(group, now) for group in shown))
     tasks, causes = _count(service, filters)
     told = [_counted(tasks, "dead letter"), _counted(causes, "cause")]
-    click.echo(", ".join(told), err=True)
+    click.echo(", ".join(told))
 
 
 @dead.command()
@@ -138,15 +139,10 @@ def retry(
     With `--limit 1` one of them goes first, to see whether the trouble is over. The
     exit status is 1 if not all could be.
     """
-    service = Service(url)
+    service = Service(url, PATIENCE)
     count = _agreed("Retry", service, chosen, limit, yes)
-
-    def act(selection: dict[str, Any]) -> Acted:
-        told = service.ask("POST", "/dead/retry", json=selection)
-        return told["retried"], told["cursor"]
-
-    retried = _in_slices("retrying", act, chosen, count)
-    _conclude("retried", retried, count, as_json)
+    act = partial(_ask, service, "POST", "/dead/retry")
+    _conclude("retried", _in_slices(act, "retried", chosen, count), count, as_json)
 
 
 @dead.command()
@@ -158,15 +154,10 @@ def delete(
     url: str, chosen: dict[str, Any], limit: int | None, yes: bool, as_json: bool
 ) -> None:
     """Forget them. The exit status is 1 if some were none any more."""
-    service = Service(url)
+    service = Service(url, PATIENCE)
     count = _agreed("Delete", service, chosen, limit, yes)
-
-    def act(selection: dict[str, Any]) -> Acted:
-        told = service.ask("DELETE", "/dead", json=selection)
-        return told["deleted"], told["cursor"]
-
-    deleted = _in_slices("deleting", act, chosen, count)
-    _conclude("deleted", deleted, count, as_json)
+    act = partial(_ask, service, "DELETE", "/dead")
+    _conclude("deleted", _in_slices(act, "deleted", chosen, count), count, as_json)
 
 
 @dead.command()
@@ -178,7 +169,7 @@ def export(
     url: str, filters: dict[str, str], limit: int | None, output: str | None
 ) -> None:
     """Write each as a line of JSON."""
-    service = Service(url)
+    service = Service(url, PATIENCE)
     count, _ = _count(service, filters)
     count = count if limit is None else min(count, limit)
     with written(output) as file, progress("writing", count, "tasks") as step:
@@ -186,6 +177,13 @@ def export(
         for task in tasks:
             file.write(json.dumps(task).encode() + b"\n")
             step(1)
+
+
+def _ask(
+    service: Service, method: str, path: str, selection: dict[str, Any]
+) -> Mapping[str, Any]:
+    told: Mapping[str, Any] = service.ask(method, path, json=selection)
+    return told
 
 
 def _row(group: Mapping[str, Any], now: float) -> tuple[object, ...]:
@@ -239,34 +237,44 @@ def _agreed(
 
 
 def _in_slices(
-    label: str,
-    act: Callable[[dict[str, Any]], Acted],
+    act: Callable[[dict[str, Any]], Mapping[str, Any]],
+    word: str,
     chosen: dict[str, Any],
     count: int,
 ) -> int:
-    """Have something done with ``count`` of what is chosen, and say with how many it
-    was. ``act``: has it done with the selection it is given."""
+    """Have something done with ``count`` of what is chosen; with how many it was.
+    ``act``: has it done with a selection, and returns the answer, in which ``word``
+    has the number."""
     done = 0
-    cursor: str | None = None
-    with progress(label, count, "tasks") as step:
-        for ids in _cut(chosen.get("ids", [])):
-            done += act({"ids": ids})[0]
-            step(len(ids))
-        while "ids" not in chosen and done < count:
-            # With its cursor the next request is about the same ones, and not about
-            # those that have died again.
-            asked = {**chosen, "limit": min(count - done, SLICE), "cursor": cursor}
-            now, cursor = act(asked)
-            done += now
-            step(now)
-            if cursor is None:
-                break
+    with progress(word, count, "tasks") as step:
+        for selection in _selections(chosen):
+            cursor = None
+            while done < count:
+                slice = {**selection, "cursor": cursor}
+                if "ids" not in selection:
+                    slice["limit"] = min(count - done, SLICE)
+                try:
+                    told = act(slice)
+                except Unavailable:
+                    if done:
+                        click.echo(f"{done} {word} until then", err=True)
+                    raise
+                done += told[word]
+                step(told[word])
+                cursor = told["cursor"]
+                if cursor is None:
+                    break
     return done
 
 
-def _cut(ids: list[str]) -> Iterator[list[str]]:
+def _selections(chosen: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """As many as there have to be: ids are few at once."""
+    ids = chosen.get("ids")
+    if ids is None:
+        yield chosen
+        return
     for begin in range(0, len(ids), SLICE):
-        yield ids[begin : begin + SLICE]
+        yield {"ids": ids[begin : begin + SLICE]}
 
 
 COMMANDS = (dead,)

@@ -127,7 +127,8 @@ def _attempt(one: Mapping[str, Any]) -> Sequence[object]:
         "" if duration is None else span(duration),
         one["outcome"],
         one["status"] or "",
-        one["error"] or "",
+        # That it was another status than expected is seen beside it.
+        "" if one["error"] in (None, "status") else one["error"],
         one["worker"] or "",
         one["request"] or "",
         one["response"] or "",

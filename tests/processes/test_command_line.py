@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -132,12 +133,92 @@ def test_what_makes_no_sense_is_refused_by_name(
 
 
 def test_a_task_that_is_not_there_cannot_be_shown(service: Service) -> None:
-    for verb in ("show", "cancel"):
+    for verb in ("show", "cancel", "run", "retry", "why"):
         command = ["task", verb, "--url", service.url, "nobody", "no-one"]
         ended = CliRunner().invoke(cli, command, catch_exceptions=False)
         assert (ended.exit_code, ended.stdout) == (4, "")
         for id in ("nobody", "no-one"):
             assert f"poussetaches: There is no task {id}" in ended.stderr
+
+
+def test_a_task_is_steered_by_its_id(service: Service) -> None:
+    run(service, "queue", "set", "still", "paused=yes")
+    id = run(service, "push", f"{service.url}/", "--queue", "still").output.strip()
+    told = run(service, "task", "why", id).output.splitlines()
+    assert told[0] == "Queue still is paused."
+    run(service, "task", "edit", id, "countdown=3600", "max_retries=0", 'json={"a": 1}')
+    shown = run(service, "task", "show", id).output
+    assert re.search(
+        r"^state +waiting, due .* \(in \d+ min\); 0 attempts$", shown, re.M
+    )
+    assert re.search(r'^json +{"a": 1}$', shown, re.M)
+    # Nothing is delivered to the service itself: it is dead at once.
+    run(service, "task", "run", id)
+    wait_until(lambda: service.get(f"/task/{id}").json()["state"] == "dead")
+    assert re.search(r"^1 .* failed ", run(service, "task", "show", id).output, re.M)
+    run(service, "task", "retry", id)
+    assert service.get(f"/task/{id}").json()["state"] == "waiting"
+    why = json.loads(run(service, "task", "why", "--json", id).output)
+    assert why["reasons"][0]["code"] == "queue_paused"
+    run(service, "task", "edit", id, "max_retries=")
+    assert "max_retries" not in service.get(f"/task/{id}").json()
+    run(service, "task", "cancel", id)
+    assert service.get(f"/task/{id}").status_code == 404
+
+
+def test_lists_are_filtered(service: Service) -> None:
+    for queue in ("some", "others"):
+        run(service, "queue", "set", queue, "paused=yes")
+        for path in ("a", "b"):
+            target = f"http://127.0.0.1:1/filtered/{path}"
+            run(service, "push", target, "--queue", queue)
+    prefix = ("--target", "http://127.0.0.1:1/filtered/")
+    listed = run(service, "task", "ls", *prefix, "--json").output.splitlines()
+    assert len(listed) == 4
+    both = ("--target", "http://127.0.0.1:1/filtered/b", "--queue", "some")
+    [task] = run(service, "task", "ls", *both, "--json").output.splitlines()
+    assert json.loads(task)["url"].endswith("/b")
+
+
+def test_what_is_there_may_not_allow_it_and_the_status_says_so(
+    service: Service,
+) -> None:
+    run(service, "queue", "set", "full", "paused=yes")
+    run(service, "push", "http://127.0.0.1:1/", "--queue", "full")
+    assert status_of(service.url, "queue", "drop", "full") == 5
+    assert status_of(service.url, "queue", "set", "full", "rate=fast") == 1
+    assert status_of(service.url, "queue", "set", "full", "fast") == 1
+    assert status_of(service.url, "queue", "sell", "full") == 2
+    assert status_of(service.url, "schedule", "run", "nobody") == 4
+
+
+def test_without_the_key_nothing_is_allowed_and_the_status_says_so(
+    tmp_path: Path,
+) -> None:
+    environment = {
+        "POUSSETACHES_API_KEYS": "k" * 32,
+        "POUSSETACHES_READ_KEYS": "r" * 32,
+    }
+    with Service(tmp_path, environment=environment).launched() as service:
+        wait_until(lambda: "listening on" in service.log, 30)
+        assert status_of(service.url, "task", "ls") == 6
+        key = {"POUSSETACHES_API_KEY": "r" * 32}
+        assert status_of(service.url, "task", "ls", **key) == 0
+        assert status_of(service.url, "pause", **key) == 6
+        key = {"POUSSETACHES_API_KEY": "k" * 32}
+        assert status_of(service.url, "pause", **key) == 0
+
+
+def status_of(url: str, *arguments: str, **environment: str) -> int:
+    """The exit status of a command, as a shell sees it."""
+    return subprocess.run(
+        [sys.executable, "-m", "poussetaches", *arguments],
+        env={**os.environ, "POUSSETACHES_URL": url, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    ).returncode
 
 
 def test_a_payload_may_come_from_standard_input(service: Service) -> None:
