@@ -32,14 +32,19 @@ ATTEMPTS = (
     Column("ERROR"),
     Column("WORKER"),
     Column("REQUEST"),
-    Column("ANSWER"),
+    Column("ANSWER", elastic=True),
 )
 
 
 def story(
-    task: Mapping[str, Any], now: float, *, coloured: bool = False
+    task: Mapping[str, Any],
+    now: float,
+    width: int | None = None,
+    *,
+    coloured: bool = False,
 ) -> Iterator[str]:
-    """The lines about a task as ``GET /task/<id>`` shows it. ``now``: posix seconds."""
+    """The lines about a task as ``GET /task/<id>`` shows it; the attempts in ``width``
+    columns, if given and possible. ``now``: posix seconds."""
     facts = [*_facts(task, now)]
     width = max(len(name) for name, _ in facts)
     for name, text in facts:
@@ -51,7 +56,7 @@ def story(
         return
     yield ""
     rows = [[plain(cell) for cell in _attempt(one)] for one in attempts]
-    yield from lines(ATTEMPTS, rows, coloured=coloured)
+    yield from lines(ATTEMPTS, rows, width, coloured=coloured)
     if dropped := task.get("attempts_dropped"):
         yield f"{dropped} more after the first one are not kept."
 

@@ -58,8 +58,7 @@ def show(
         if empty:
             click.echo(empty, err=True)
         return
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in lines(columns, cells, width, coloured=is_coloured()):
+    for line in lines(columns, cells, terminal_width(), coloured=is_coloured()):
         click.echo(line)
 
 
@@ -111,6 +110,11 @@ def harmless(text: str) -> str:
 
 def _spelled(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is, or None if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def is_coloured() -> bool:

@@ -22,6 +22,7 @@ from poussetaches.cli.table import (
     plain,
     show,
     show_json,
+    terminal_width,
     with_json,
 )
 from poussetaches.cli.when import relative
@@ -147,7 +148,9 @@ def show_task(url: str, ids: tuple[str, ...], as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(task))
         else:
-            for line in story(task, time.time(), coloured=is_coloured()):
+            for line in story(
+                task, time.time(), terminal_width(), coloured=is_coloured()
+            ):
                 click.echo(line)
 
     each(ids, tell)

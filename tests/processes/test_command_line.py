@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from poussetaches.cli.main import cli, main
 from poussetaches.errors import PousseTachesError
 from tests.support.service import Service, free_port, wait_until
+from tests.support.target import Peer, ScriptedTarget
+from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.process
 
@@ -325,6 +327,38 @@ def test_no_service_is_one_line_and_status_3(
     assert ended.value.code == 3
     line = f"poussetaches: the service at {url} cannot be reached: Connection refused\n"
     assert capsys.readouterr() == ("", line)
+
+
+def test_ctrl_c_ends_a_command_that_waits_and_the_status_says_so() -> None:
+    def never(peer: Peer) -> None:
+        peer.read_request()
+        peer.wait_over()
+
+    with ScriptedTarget(never) as target:
+        environment = {"POUSSETACHES_URL": target.url("").rstrip("/")}
+        with Terminal("status", environment=environment) as terminal:
+            wait_until(lambda: target.requests)
+            terminal.type("\x03")
+            assert terminal.end() == 130
+            assert terminal.output.endswith("Aborted!\r\n")
+
+
+def test_on_a_terminal_a_table_is_as_wide_as_that_and_coloured(
+    service: Service,
+) -> None:
+    path = "a-long-way-to-go/" * 10
+    run(service, "queue", "set", "wide", "paused=yes")
+    run(service, "push", f"http://127.0.0.1:1/{path}", "--queue", "wide")
+    command = ("task", "ls", "--queue", "wide")
+    for colours, environment in ((True, {}), (False, {"NO_COLOR": "1"})):
+        environment = {"POUSSETACHES_URL": service.url, **environment}
+        with Terminal(*command, environment=environment, columns=90) as terminal:
+            terminal.wait_for("…")
+            assert terminal.end() == 0
+        assert ("\x1b[1m" in terminal.output) == colours
+        _, row, _ = re.sub(r"\x1b\[\d*m", "", terminal.output).split("\r\n")
+        assert len(row) == 90
+    assert path in run(service, *command).output
 
 
 def test_check_config_says_what_is_and_where_from(tmp_path: Path) -> None:

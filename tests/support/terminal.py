@@ -37,14 +37,15 @@ class Terminal:
         lines: int = 30,
     ) -> None:
         self._arguments = arguments
+        inherited = dict(os.environ)
+        for name in ("COLUMNS", "LINES", "NO_COLOR"):
+            inherited.pop(name, None)
         self._environment = {
-            **os.environ,
+            **inherited,
             "TERM": "xterm",
             "PYTHONPATH": str(CHECKOUT),
             **environment,
         }
-        for name in ("COLUMNS", "LINES", "NO_COLOR"):
-            self._environment.pop(name, None)
         self._master, self._slave = pty.openpty()
         self.resize(columns, lines)
         #: Everything that was written to it.
