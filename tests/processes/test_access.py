@@ -152,9 +152,9 @@ def test_the_client_and_the_command_line_have_a_key(
         wait_until(lambda: len(client.get_success()) == 1)
         with pytest.raises(requests.HTTPError, match="401"):
             PousseTaches(service.url, receiver.url("")).push({"n": 2}, "/")
-        assert run("waiting", "--url", url).exit_code == 0
+        assert run("queue", "ls", "--url", url).exit_code == 0
         known = {"POUSSETACHES_URL": service.url, "POUSSETACHES_API_KEY": READ}
-        assert run("success", "--json", **known).exit_code == 0
+        assert run("queue", "ls", "--json", **known).exit_code == 0
         refused = run("pause", **known)
         assert isinstance(refused.exception, PousseTachesError)
         assert "may read" in refused.exception.message
@@ -254,7 +254,7 @@ def test_a_unix_socket_serves_whom_its_mode_lets(
         client = PousseTaches(url, receiver.url(""))
         client.push({"n": 1}, "/")
         wait_until(lambda: len(client.get_success()) == 1)
-        assert run("waiting", POUSSETACHES_URL=url).exit_code == 0
+        assert run("queue", "ls", POUSSETACHES_URL=url).exit_code == 0
         if os.getuid() == 0:
             assert connect_as(4243, [], path) == "Permission denied"
             assert connect_as(4243, [group], path) == "connected"
