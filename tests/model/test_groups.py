@@ -11,6 +11,7 @@ from poussetaches.model import decisions, endings
 from poussetaches.model.endings import Outcome
 from poussetaches.model.events import ClockStepped, Event, Moved, QueueSet
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.size import SPECIAL_SIZE, TASK_SIZE
 from poussetaches.model.task import Special, State, Submission, Task, Terms
 from tests.support.queues import (
     FAILURE,
@@ -233,7 +234,8 @@ def test_a_task_that_is_replaced_takes_what_its_new_spec_and_terms_take() -> Non
     sizes.append(scene.queue.size)
     scene.replace("a", "")
     sizes.append(scene.queue.size)
-    assert sizes == [800, 1200, 800]
+    both = 2 * TASK_SIZE
+    assert sizes == [both, both + SPECIAL_SIZE, both]
     assert scene.queue.turns.expiries.next() is None
 
 
