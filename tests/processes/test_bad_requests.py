@@ -42,7 +42,7 @@ PATHS = {
     "/": {"GET", "POST"},
     "/waiting": {"GET"},
     "/success": {"GET"},
-    "/dead": {"GET"},
+    "/dead": {"GET", "DELETE"},
     "/cron": {"GET", "DELETE"},
     "/pause": {"POST"},
     "/resume": {"POST"},
