@@ -212,12 +212,17 @@ def test_requests_on_one_connection_do_not_stall(service: Service, method: str) 
 SCRIPT = "<script>alert(1)</script>"
 
 
-def test_nothing_that_is_said_comes_back_as_a_page(service: Service) -> None:
+def test_nothing_that_is_said_comes_back_as_a_page(
+    service: Service, wire: Receiver
+) -> None:
     """A browser runs no script of an answer that is JSON."""
     quoted = SCRIPT.replace("<", "%3C").replace(">", "%3E")
-    push = {"url": f"http://127.0.0.1:9/{quoted}", "metadata": SCRIPT, "group": SCRIPT}
+    # It fails: a target that is away would be waited for, and no attempt be counted.
+    url = wire.url(f"/{quoted}?status=500")
+    push = {"url": url, "metadata": SCRIPT, "group": SCRIPT}
     pushed = ask(service.port, "POST", "/", json.dumps(push).encode())
     task = pushed.task
+    wait_until(lambda: ask(service.port, "GET", f"/task/{task}").json["tries"] > 0)
     answers = [
         ask(service.port, "GET", f"/{quoted}"),
         ask(service.port, "GET", f"/waiting?limit={quoted}"),
@@ -232,4 +237,3 @@ def test_nothing_that_is_said_comes_back_as_a_page(service: Service) -> None:
     assert len(answers) == 9
     for answer in answers:
         assert answer.header("Content-Type") == "application/json"
-    wait_until(lambda: ask(service.port, "GET", f"/task/{task}").json["tries"] > 0)
