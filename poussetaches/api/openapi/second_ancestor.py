@@ -40,7 +40,9 @@ _LISTED = {
 
 
 def components() -> dict[str, Json]:
-    job = record({}, optional={"url": _URL, "cmd": _URL})
+    # Beside a url, cmd is one of the fields that are ignored, whatever it says.
+    cmd = {"description": "The same, where there is no `url`."}
+    job = record({}, optional={"url": _URL, "cmd": cmd})
     return {
         "JobBody": {
             **job,
