@@ -46,11 +46,11 @@ def story(
     """The lines about a task as ``GET /task/<id>`` shows it; the attempts in ``width``
     columns, if given and possible. ``now``: posix seconds."""
     facts = [*_facts(task, now)]
-    width = max(len(name) for name, _ in facts)
+    longest = max(len(name) for name, _ in facts)
     for name, text in facts:
         first, *others = text
-        yield f"{name:<{width}}{GAP}{first}".rstrip()
-        yield from (f"{'':<{width}}{GAP}{line}".rstrip() for line in others)
+        yield f"{name:<{longest}}{GAP}{first}".rstrip()
+        yield from (f"{'':<{longest}}{GAP}{line}".rstrip() for line in others)
     attempts = task.get("attempts", [])
     if not attempts:
         return

@@ -191,7 +191,7 @@ def test_a_target_that_fails_is_left_alone_at_once(
 def test_a_target_that_refuses_connections_is_one_line(start: Start) -> None:
     port = free_port()
     tune = start(f"http://127.0.0.1:{port}/task", "--yes")
-    assert tune.wait() == 1
+    assert tune.wait() == 3
     said = f"poussetaches: 127.0.0.1:{port} cannot be reached: Connection refused\n"
     assert (tune.output, tune.errors) == ("", said)
 
