@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "errors": "",
     "log": "",
     "title": "",
+    "patch": "",
     "usage": "",
     "lifeline": "",
     "allocator": "",
@@ -53,8 +54,8 @@ MAY_IMPORT = {
     "supervisor": "store channel.server channel.messages channel.frames model config"
     " bind log usage lifeline errors",
     # The children know the supervisor by the channel only, and each other not at all.
-    "api": "child schema channel.client channel.messages model config log errors",
-    "worker": "child schema channel.client channel.messages model config bind log"
+    "api": "child patch schema channel.client channel.messages model config log errors",
+    "worker": "child patch schema channel.client channel.messages model config bind log"
     " errors",
     "child": "channel.client channel.messages config log lifeline title errors",
     # What applications import: no server code.
@@ -69,7 +70,7 @@ DOORS = {
     "bottle": "api",
     "click": "cli",
     "croniter": "model.schedule",
-    "gevent": "api worker channel.client",
+    "gevent": "api worker channel.client patch",
     "httptools": "api.request worker.reply",
     "msgpack": "store.format",
     "msgspec": "schema archive api channel.messages",

@@ -1,8 +1,8 @@
-"""The worker process. Patching comes first: nothing may be imported before it."""
+"""The worker process. Patching comes first: nothing else may be imported before it."""
 
-from gevent import monkey
+from poussetaches.patch import patch
 
-monkey.patch_all()
+patch()
 
 from poussetaches.child import main  # noqa: E402
 from poussetaches.worker.pool import begin  # noqa: E402
