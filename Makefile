@@ -9,6 +9,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 
+# The checkout by a plain path: what setuptools would make costs each process 30 ms.
+EDITABLE := --config-settings editable_mode=compat --editable
+
 .PHONY: help demo test faults faults-long fuzz lint check clean
 .PHONY: bench bench-million bench-peers bench-charts bench-tools
 
@@ -99,17 +102,17 @@ clean:
 
 $(VENV)/ready-to-run: setup.cfg setup.py | $(VENV)/bin/pip
 	@echo 'Installing poussetaches and its libraries into $(VENV) (about a minute) ...'
-	@$(PIP) --editable .
+	@$(PIP) $(EDITABLE) .
 	@touch $@
 
 $(VENV)/ready-to-test: $(VENV)/ready-to-run
 	@echo 'Installing what the tests need into $(VENV) (about a minute) ...'
-	@$(PIP) --editable '.[test]'
+	@$(PIP) $(EDITABLE) '.[test]'
 	@touch $@
 
 $(VENV)/ready-to-draw: $(VENV)/ready-to-test
 	@echo 'Installing what the charts need into $(VENV) (about a minute) ...'
-	@$(PIP) --editable '.[charts]'
+	@$(PIP) $(EDITABLE) '.[charts]'
 	@touch $@
 
 # Debian ships python3 without what venv needs; root on such a machine can have it.
