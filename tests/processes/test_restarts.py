@@ -98,12 +98,12 @@ def test_a_task_that_waits_for_its_next_attempt_is_not_early_after_a_restart(
         id = pushed.headers["Poussetaches-Task-Id"]
         receiver.wait_for(2)
         wait_until(lambda: service.log.count("attempt failed") == 2)
-        service.kill(signal.SIGKILL)
-        service.wait()
-        service.start()
         (task,) = service.get("/waiting").json()["tasks"]
         assert (task["id"], task["tries"]) == (id, 2)
         due = task["next_run"] / 1e9 - time.time() + time.monotonic()
+        service.kill(signal.SIGKILL)
+        service.wait()
+        service.start()
         _, second, third = receiver.wait_for(3)
         assert third.attempt == 3
         assert third.at >= due - 0.001

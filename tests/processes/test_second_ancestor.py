@@ -76,7 +76,7 @@ def test_a_job_is_got_once_and_its_result_is_kept(
 def test_what_is_under_way_and_what_waits_is_listed(
     tmp_path: Path, receiver: Receiver
 ) -> None:
-    settings = {"workers": 1, "concurrency": 1}
+    settings = {"workers": 1, "concurrency": 1, "drain_timeout": "0.1s"}
     with Service(tmp_path, settings=settings) as service:
         first = add(service, receiver.url("/?delay=600"))
         wait_until(lambda: jobs(service, "running"))

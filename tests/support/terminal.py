@@ -12,6 +12,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -113,3 +114,5 @@ class Terminal:
 
 def _own_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # A shell that runs the tests in its background has them ignore it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
