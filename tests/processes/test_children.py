@@ -86,7 +86,8 @@ def test_a_child_that_keeps_dying_later_is_replaced_ever_more_slowly(
 ) -> None:
     fatal = tmp_path / "fatal"
     environment = with_site(tmp_path, "worker", MORTAL.format(path=str(fatal)))
-    with Service(tmp_path, environment=environment) as service:
+    two = {"workers": 2}
+    with Service(tmp_path, settings=two, environment=environment) as service:
         wait_until(lambda: " INFO ready " in service.log)
         fatal.touch()
         os.kill(service.children("worker")[0], signal.SIGKILL)

@@ -287,7 +287,7 @@ def test_status_pause_and_resume(service: Service) -> None:
     run(service, "resume")
     shown = run(service, "status").output
     assert re.search(r"^paused +no$", shown, re.MULTILINE)
-    assert re.search(r"^workers +2$", shown, re.MULTILINE)
+    assert re.search(r"^workers +1$", shown, re.MULTILINE)
     stats = json.loads(run(service, "status", "--json").output)
     assert {child["name"] for child in stats["children"]} == {
         "api-1",

@@ -131,6 +131,7 @@ class Service:
         self.wait_until_it_answers()
 
     def launch(self) -> None:
+            f.write(os.environ.get("PYTEST_CURRENT_TEST", "?") + "\n")
         """Start the program; returns at once."""
         assert not self.is_running(), "the service runs already"
         self._home.mkdir(exist_ok=True)
@@ -161,6 +162,8 @@ class Service:
     def command(self) -> list[str]:
         """The program and its arguments."""
         settings = {"bind": f"127.0.0.1:{self.port}", "data_dir": self.data_dir}
+        # Sooner there than the usual two; a test that needs them says so.
+        settings |= {"workers": 1}
         arguments = []
         for name, value in (settings | self.settings).items():
             arguments += [f"--{name.replace('_', '-')}", _as_text(value)]
