@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from poussetaches.errors import Conflict, NotFound
 from poussetaches.model.expiries import expires_at
 from poussetaches.model.groups import group_of
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import State, Task
+
+#: What a sentence says of a task.
+IN_WORDS: Mapping[State, str] = {
+    State.WAITING: "waits",
+    State.LEASED: "is in flight",
+    State.SUCCEEDED: "has succeeded",
+    State.DEAD: "is dead",
+    State.EXPIRED: "has expired",
+    State.CANCELLED: "was cancelled",
+}
 
 
 def find(queue: TaskQueue, id: str) -> Task:
@@ -23,7 +35,7 @@ def find_live(queue: TaskQueue, id: str) -> Task:
     """The same; raises Conflict for one that has ended."""
     task = find(queue, id)
     if id not in queue.tasks:
-        raise Conflict(f"The task has ended already, as {task.state.value}.")
+        raise Conflict(f"The task {IN_WORDS[task.state]} already.")
     return task
 
 

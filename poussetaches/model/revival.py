@@ -9,7 +9,7 @@ from poussetaches.errors import Conflict
 from poussetaches.model.decisions import Policy
 from poussetaches.model.events import Event, Forgotten, Pushed, QueueSet, Revived
 from poussetaches.model.expiries import expires_at
-from poussetaches.model.lookup import find
+from poussetaches.model.lookup import IN_WORDS, find
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.queue_decisions import NOTHING_SAID, check_number
 from poussetaches.model.task import Special, Task, Terms
@@ -22,8 +22,8 @@ def find_dead(queue: TaskQueue, id: str) -> Task:
     NotFound, or Conflict for one that is not dead."""
     task = queue.dead.get(id)
     if task is None:
-        state = find(queue, id).state.value
-        raise Conflict(f"The task is not dead: it is {state}.")
+        what_else = IN_WORDS[find(queue, id).state]
+        raise Conflict(f"The task is not dead: it {what_else}.")
     return task
 
 

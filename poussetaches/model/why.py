@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from poussetaches.model.groups import group_of
 from poussetaches.model.line import position
+from poussetaches.model.lookup import IN_WORDS
 from poussetaches.model.named_queue import REST, Queue
 from poussetaches.model.origin import Origin
 from poussetaches.model.queue import TaskQueue
@@ -122,10 +123,10 @@ def _not_waiting(task: Task, now: float) -> Reason:
         given: dict[str, Any] = {"attempt": task.attempts}
         if task.leased_at:
             given["seconds"] = round(now - task.leased_at, 3)
-            since = in_words(now - task.leased_at)
-            sentence = f"Attempt {task.attempts} is under way since {since}."
+            so_far = in_words(now - task.leased_at)
+            sentence = f"Attempt {task.attempts} has been under way for {so_far}."
         return Reason("in_flight", sentence, UNKNOWN, given)
-    sentence = f"The task has ended: it is {task.state.value}."
+    sentence = f"The task {IN_WORDS[task.state]}."
     if task.state is State.DEAD:
         sentence = f"The task is dead, after {_count(task.attempts, 'attempt')}."
     numbers = {"ended": task.state.value, "attempts": task.attempts}
@@ -200,7 +201,7 @@ def _of_target(origin: Origin, now: float) -> Iterator[Reason]:
     if gate is not None:
         is_away = gate.since is not None
         code = "origin_held" if is_away else "origin_slowed"
-        said = "does not answer" if is_away else "has enough"
+        said = "is away" if is_away else "has enough"
         if not is_away and not gate.slows:
             said = "has just come back"
         if origin.rests and now < gate.opens_at:

@@ -65,7 +65,7 @@ def test_a_dead_letter_waits_as_if_it_had_never_been_tried(queue: TaskQueue) -> 
 
 def test_what_is_not_dead_does_not_come_back(queue: TaskQueue) -> None:
     pushed(queue, "a")
-    with pytest.raises(Conflict, match="not dead: it is waiting"):
+    with pytest.raises(Conflict, match="not dead: it waits"):
         find_dead(queue, "a")
     with pytest.raises(NotFound):
         find_dead(queue, "b")
@@ -189,8 +189,8 @@ def test_what_may_not_be_run_whoever_wants_it(queue: TaskQueue) -> None:
     die(queue, "dead")
     for id, sentence in {
         "held": "under way",
-        "done": "ended already, as succeeded",
-        "late": "ended already, as expired",
+        "done": "has succeeded already",
+        "late": "has expired already",
         "dead": "`retry` brings it back",
         "s": "run of a schedule",
         "unwanted": "expired",

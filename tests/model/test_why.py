@@ -182,15 +182,12 @@ def test_a_target_that_is_held(queue: TaskQueue) -> None:
     queue.turns.settle(origin)
     found = ask(queue, "b", NOW + 0.1)
     assert codes(found) == ["origin_held", "behind"]
-    assert sentence(found) == f"{ORIGIN} does not answer; asked again in 0.4 s."
+    assert sentence(found) == f"{ORIGIN} is away; asked again in 0.4 s."
     assert queue.turns.next(NOW + 0.5, 16) is queue.tasks["a"]
     apply(queue, [Leased("a", NOW + 0.5, 1)])
     found = ask(queue, "b", NOW + 0.5)
     assert codes(found) == ["origin_held"]
-    assert (
-        sentence(found)
-        == f"{ORIGIN} does not answer; 1 attempt at once must do for now."
-    )
+    assert sentence(found) == f"{ORIGIN} is away; 1 attempt at once must do for now."
 
 
 def test_a_target_that_has_enough(queue: TaskQueue) -> None:
@@ -218,12 +215,12 @@ def test_what_does_not_wait(queue: TaskQueue) -> None:
     push(queue, "a", "b")
     apply(queue, [Leased("a", NOW, 1)])
     held = ask(queue, "a", NOW + 41)
-    assert sentence(held) == "Attempt 1 is under way since 41 s."
+    assert sentence(held) == "Attempt 1 has been under way for 41 s."
     assert held.reasons[0].numbers == {"attempt": 1, "seconds": 41.0}
     attempt(queue, "b", OK)
     found = why(queue, queue.succeeded["b"], NOW, IDLE)
     assert (codes(found), found.expected) == (["ended"], None)
-    assert sentence(found) == "The task has ended: it is succeeded."
+    assert sentence(found) == "The task has succeeded."
 
 
 def test_so_many_lanes_are_counted_and_no_more(queue: TaskQueue) -> None:
