@@ -65,8 +65,10 @@ def serve(config: Config, load: Callable[[], Config]) -> None:
             keeper.pause()
         keeper.commit()
         config = dataclasses.replace(config, bind=bind)
-        scheme = "http://" if isinstance(bind, Address) else ""
-        log.info(f"listening on {scheme}{bind}{config.url_prefix}")
+        # As --url takes it.
+        scheme, colon = ("http://", "") if isinstance(bind, Address) else ("", ":")
+        prefix = config.url_prefix and colon + config.url_prefix
+        log.info(f"listening on {scheme}{bind}{prefix}")
         if not (bind.is_local or config.api_keys):
             log.warning(
                 "everybody who reaches this address may do everything: insecure"
