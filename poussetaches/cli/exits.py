@@ -12,6 +12,7 @@ from poussetaches.errors import (
     Forbidden,
     NotFound,
     PousseTachesError,
+    StoreError,
     Unauthorized,
     Unavailable,
 )
@@ -40,6 +41,12 @@ def exit_status(error: PousseTachesError) -> int:
 def is_interrupted(abort: click.Abort) -> bool:
     """Whether Ctrl-C ended it, and not a no to a question."""
     return isinstance(abort.__cause__, KeyboardInterrupt)
+
+
+def as_sentence(error: OSError) -> StoreError:
+    """What became of a file, in one line."""
+    where = f"{error.filename}: " if error.filename else ""
+    return StoreError(f"{where}{error.strerror or error}")
 
 
 def complain(error: PousseTachesError) -> None:

@@ -11,6 +11,7 @@ from poussetaches.cli import serve
 from poussetaches.cli.exits import (
     INTERRUPTED,
     REFUSED,
+    as_sentence,
     complain,
     exit_status,
     is_interrupted,
@@ -82,4 +83,8 @@ def main() -> None:
     except click.Abort as abort:
         click.echo("Aborted!", err=True)
         sys.exit(INTERRUPTED if is_interrupted(abort) else REFUSED)
+    except OSError as error:
+        # A file or a disk; the pipe that nobody reads any more is click's.
+        complain(as_sentence(error))
+        sys.exit(REFUSED)
     sys.exit(status)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from poussetaches.cli import store_report as report
+from poussetaches.cli.exits import as_sentence
 from poussetaches.cli.output import written
 from poussetaches.cli.progress import ignore, progress
 from poussetaches.config import Config
@@ -62,8 +63,7 @@ def _with_directory(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:
             raise
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            raise StoreError(f"{where}{error.strerror or error}") from error
+            raise as_sentence(error) from error
 
     return run
 
