@@ -174,14 +174,24 @@ class Service:
             ) from error
         if answer.ok:
             return answer
-        raise REFUSALS.get(answer.status_code, PousseTachesError)(_reason(answer))
+        raise self._refusal(answer)
 
-
-def _reason(answer: requests.Response) -> str:
-    try:
-        return str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"the service answered {answer.status_code}"
+    def _refusal(self, answer: requests.Response) -> PousseTachesError:
+        status = answer.status_code
+        if status == 401:
+            # Perhaps it is a proxy before it that says so.
+            said = f"wants a key: give it in {KEY_VARIABLE}"
+            if self._user or self._auth:
+                where = "in the URL" if self._user else f"in {KEY_VARIABLE}"
+                said = f"does not know the key {where}"
+            return Unauthorized(f"the service at {self._shown} {said}")
+        try:
+            reason = str(answer.json()["error"]["message"])
+        except (ValueError, KeyError, TypeError):
+            return Unavailable(
+                f"what answers at {self._shown} is no poussetaches: it said {status}"
+            )
+        return REFUSALS.get(status, PousseTachesError)(reason)
 
 
 def _cause(error: BaseException) -> str:

@@ -14,8 +14,8 @@ import requests
 from poussetaches.cli.service import Service
 from poussetaches.client.client import PousseTaches
 from poussetaches.client.service_url import http_url, user_of
-from poussetaches.errors import InvalidInput, Unavailable
-from tests.client.stub import Stub
+from poussetaches.errors import InvalidInput, Unauthorized, Unavailable
+from tests.client.stub import Scripted, Stub
 
 KEY, OTHER = "s3cret-k", "s3cret-o"
 
@@ -115,6 +115,34 @@ def test_a_stranger_is_named_without_the_password(stub: Stub) -> None:
     with pytest.raises(Unavailable) as caught:
         Service(stub.url.replace("http://", "http://ada:s3cret@") + "/").made("/pause")
     assert caught.value.message == f"what answers at {stub.url} is no poussetaches"
+
+
+@pytest.mark.parametrize(
+    ("user", "variable", "said"),
+    [
+        ("", "", "wants a key: give it in POUSSETACHES_API_KEY"),
+        ("", KEY, "does not know the key in POUSSETACHES_API_KEY"),
+        ("ada:s3cret@", KEY, "does not know the key in the URL"),
+    ],
+)
+def test_who_has_no_key_is_told_where_to_put_it(
+    stub: Stub,
+    monkeypatch: pytest.MonkeyPatch,
+    user: str,
+    variable: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv("POUSSETACHES_API_KEY", variable)
+    stub.script = [Scripted(401)]
+    with pytest.raises(Unauthorized) as caught:
+        Service(stub.url.replace("http://", f"http://{user}")).get("/")
+    assert caught.value.message == f"the service at {stub.url} {said}"
+
+
+def test_a_strangers_no_is_not_taken_for_the_services(stub: Stub) -> None:
+    stub.script = [Scripted(404, b"<html>")]
+    with pytest.raises(Unavailable, match="is no poussetaches: it said 404"):
+        Service(stub.url).get("/")
 
 
 class Answerer(threading.Thread):
