@@ -73,9 +73,11 @@ def with_selection(command: Callable[..., None]) -> Callable[..., None]:
         limit: int | None,
         **given: Any,
     ) -> None:
-        if bool(ids) + bool(filters) + everything != 1:
+        kinds = bool(ids) + bool(filters) + everything
+        if kinds != 1:
+            said = "say which" if not kinds else "only one of these at once"
             raise click.UsageError(
-                "say which: IDs, or options such as --cause and --queue, or --all"
+                f"{said}: IDs, or options such as --cause and --queue, or --all"
             )
         chosen: dict[str, Any] = dict(filters)
         if ids:

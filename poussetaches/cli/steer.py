@@ -7,6 +7,7 @@ import json
 import click
 
 from poussetaches.cli.service import Service, with_url
+from poussetaches.cli.when import span
 
 
 @click.command()
@@ -20,12 +21,14 @@ def status(url: str, as_json: bool) -> None:
         return
     told = service.get("/")
     oldest = told.pop("oldest_due")
+    told["uptime"] = span(told["uptime"])
+    told["oldest_due"] = (
+        "none: no task is late"
+        if oldest is None
+        else f"{oldest['id']}, for {span(oldest['seconds'])}"
+    )
     for name, value in told.items():
-        click.echo(f"{name:<12} {_show(value)}")
-    if oldest is None:
-        click.echo("oldest due   none: no task is late")
-    else:
-        click.echo(f"oldest due   {oldest['id']}, for {oldest['seconds']:.1f} s")
+        click.echo(f"{name.replace('_', ' '):<12} {_show(value)}")
 
 
 @click.command()

@@ -142,16 +142,18 @@ def last_error(task: Mapping[str, Any]) -> str:
 def show_task(url: str, ids: tuple[str, ...], as_json: bool) -> None:
     """Tell all about it: what was asked for, and every attempt."""
     service = Service(url)
+    told: list[str] = []
 
     def tell(id: str) -> None:
         task = service.task(id)
         if as_json:
             click.echo(json.dumps(task))
-        else:
-            for line in story(
-                task, time.time(), terminal_width(), coloured=is_coloured()
-            ):
-                click.echo(line)
+            return
+        if told:
+            click.echo()
+        told.append(id)
+        for line in story(task, time.time(), terminal_width(), coloured=is_coloured()):
+            click.echo(line)
 
     each(ids, tell)
 
@@ -170,11 +172,11 @@ def why(url: str, ids: tuple[str, ...], as_json: bool) -> None:
             click.echo(json.dumps(told))
             return
         said = [plain(reason["sentence"]) for reason in told["reasons"]]
-        for sentence in said:
-            click.echo(f"{id}: {sentence}" if len(ids) > 1 else sentence)
         if told["expected_in"] is not None:
             when = relative(max(0.0, told["expected_in"]), 0.0)
-            click.echo(f"expected to begin {when}")
+            said.append(f"expected to begin {when}")
+        for line in said:
+            click.echo(f"{id}: {line}" if len(ids) > 1 else line)
 
     each(ids, tell)
 

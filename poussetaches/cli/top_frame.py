@@ -25,7 +25,8 @@ QUEUES = (
     Column("PUSHED/s", right=True),
     Column("DONE/s", right=True),
     Column("FAILED/s", right=True),
-    Column("DEAD", right=True),
+    # Since the start, also those that were retried meanwhile.
+    Column("DIED", right=True),
 )
 PROCESSES = (
     Column("PROCESS"),

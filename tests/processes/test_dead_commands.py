@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from poussetaches.cli.main import cli
+from poussetaches.cli.main import cli, main
 from tests.support.service import Service, wait_until
 from tests.support.terminal import Terminal
 
@@ -98,7 +99,24 @@ def test_ids_need_no_agreement_and_one_that_is_none_is_counted(
 def test_one_kind_of_selection_has_to_be_made(verb: str, words: list[str]) -> None:
     ended = CliRunner().invoke(cli, ["dead", verb, *words])
     assert ended.exit_code == 2
-    assert "say which" in ended.stderr
+    said = "only one of these at once: " if words else "say which: "
+    assert f"Error: {said}" in ended.stderr
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    service: Service,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "nowhere" / "file"
+    words = ["dead", "export", "--url", service.url, "-o", str(path)]
+    monkeypatch.setattr(sys, "argv", ["poussetaches", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    said = f"poussetaches: {path}.tmp: No such file or directory\n"
+    assert capsys.readouterr() == ("", said)
 
 
 def test_groups_are_counted_by_cause_and_can_be_named_by_it(service: Service) -> None:

@@ -131,7 +131,6 @@ class Service:
         self.wait_until_it_answers()
 
     def launch(self) -> None:
-            f.write(os.environ.get("PYTEST_CURRENT_TEST", "?") + "\n")
         """Start the program; returns at once."""
         assert not self.is_running(), "the service runs already"
         self._home.mkdir(exist_ok=True)
