@@ -43,6 +43,8 @@ class Column(NamedTuple):
     #: As numbers are.
     right: bool = False
     elastic: bool = False
+    #: What is cut loses its beginning, which is much the same in all rows: URLs.
+    keeps_end: bool = False
 
 
 def show(
@@ -148,6 +150,11 @@ def cut(text: str, width: int) -> str:
     return "".join(kept) + CUT if width > 0 else ""
 
 
+def cut_before(text: str, width: int) -> str:
+    """The end of ``text``, in at most so many columns of a terminal."""
+    return cut(text[::-1], width)[::-1]
+
+
 def _shrink(columns: Sequence[Column], widths: dict[int, int], width: int) -> None:
     """Take what is too much from the widest of the elastic columns."""
     over = sum(widths.values()) + len(GAP) * (len(widths) - 1) - width
@@ -172,7 +179,8 @@ def _line(
 ) -> str:
     drawn = []
     for index, width in widths.items():
-        text = cut(row[index], width)
+        keeps_end = columns[index].keeps_end and row[index] != columns[index].title
+        text = (cut_before if keeps_end else cut)(row[index], width)
         space = " " * (width - measure(text))
         if row[index] in colours:
             text = click.style(text, fg=colours[row[index]])

@@ -37,7 +37,7 @@ PROCESSES = (
     Column("UP", right=True),
 )
 ORIGINS = (
-    Column("ORIGIN IN TROUBLE", elastic=True),
+    Column("ORIGIN IN TROUBLE", elastic=True, keeps_end=True),
     Column("STATE"),
     Column("WAITING", right=True),
     Column("IN FLIGHT", right=True),

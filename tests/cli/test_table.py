@@ -36,6 +36,16 @@ def test_the_widest_column_that_may_gives_way() -> None:
     ]
 
 
+def test_urls_that_begin_alike_can_be_told_apart_when_they_are_cut() -> None:
+    columns = (Column("TARGET OF ALL", elastic=True, keeps_end=True), Column("N"))
+    rows = [("http://127.0.0.1:5000/a", "1"), ("http://127.0.0.1:5000/b", "2")]
+    assert lines(columns, rows, 15) == [
+        "TARGET OF A…  N",
+        "….0.1:5000/a  1",
+        "….0.1:5000/b  2",
+    ]
+
+
 def test_no_row_is_wider_than_the_terminal_while_columns_can_give_way() -> None:
     rows = [("n" * 50, "1", "note", "u" * 70)]
     for width in range(40, 140):
