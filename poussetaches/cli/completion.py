@@ -17,6 +17,10 @@ PATIENCE = 1.0
 #: makes of the program's name.
 VARIABLE = "_POUSSETACHES_COMPLETE"
 
+#: Paths, for the shell to complete; whether there is such a file is looked at later.
+FILE = click.Path()
+DIR = click.Path(file_okay=False)
+
 SHELLS = ("bash", "zsh", "fish")
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from poussetaches.cli.exits import REFUSED
-from poussetaches.cli.output import written
+from poussetaches.cli.group import Group
+from poussetaches.cli.output import with_output, written
 from poussetaches.cli.progress import progress
 from poussetaches.cli.selection import with_filters
 from poussetaches.cli.service import Service, with_url
@@ -32,7 +33,7 @@ COLUMNS = (
     Column("CAUSE"),
     Column("COUNT", right=True),
     Column("STATUS", right=True),
-    Column("TARGET", elastic=True),
+    Column("TARGET", elastic=True, keeps_end=True),
     Column("ERROR", elastic=True),
     Column("FIRST"),
     Column("LAST"),
@@ -89,7 +90,7 @@ def with_selection(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-@click.group()
+@click.group(cls=Group)
 def dead() -> None:
     """Look through dead letters; retry, delete or export them."""
 
@@ -166,7 +167,7 @@ def delete(
 @with_url
 @with_cause
 @_with_limit
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to stdout.")
+@with_output
 def export(
     url: str, filters: dict[str, str], limit: int | None, output: str | None
 ) -> None:

@@ -16,10 +16,11 @@ from poussetaches.cli.exits import (
     exit_status,
     is_interrupted,
 )
+from poussetaches.cli.group import Group
 from poussetaches.errors import PousseTachesError
 
 
-class Commands(click.Group):
+class Commands(Group):
     """All subcommands, those but ``serve`` imported when one of them is asked for: the
     supervisor has no use for the HTTP client that they are made of."""
 
@@ -48,8 +49,8 @@ class Commands(click.Group):
             tune,
         )
 
-        groups = (push, task, dead, queue, schedule, origin, steer, store, demo, tune)
-        for group in (*groups, top, completion):
+        groups = (push, task, dead, queue, schedule, origin, steer, top)
+        for group in (*groups, tune, demo, completion, store):
             for command in group.COMMANDS:
                 self.add_command(command)
 

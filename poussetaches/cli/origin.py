@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from poussetaches.cli.group import Group
 from poussetaches.cli.service import Service, with_url
 from poussetaches.cli.table import Column, show, show_json, with_json
 from poussetaches.cli.when import relative, span
 
 COLUMNS = (
-    Column("ORIGIN", elastic=True),
+    Column("ORIGIN", elastic=True, keeps_end=True),
     Column("STATE"),
     Column("WAITING", right=True),
     Column("IN FLIGHT", right=True),
@@ -23,7 +24,7 @@ COLUMNS = (
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def origin() -> None:
     """Look at the targets of live tasks by origin, and let one go on."""
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+import click
+
+from poussetaches.cli.completion import FILE
 from poussetaches.store.files import UNFINISHED
+
+
+def with_output(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` the option that says where what it writes goes."""
+    return click.option(
+        "-o", "--output", type=FILE, metavar="FILE", help="Write there, not to stdout."
+    )(command)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from poussetaches.cli.completion import queue_names
 from poussetaches.cli.service import Service, with_url
 from poussetaches.errors import InvalidInput
 
@@ -21,7 +22,11 @@ from poussetaches.errors import InvalidInput
 @click.argument("target")
 @click.argument("payload", required=False)
 @click.option("--json", "json_text", help="Any JSON, instead of PAYLOAD.")
-@click.option("--queue", help="The queue it is in. [default: default]")
+@click.option(
+    "--queue",
+    shell_complete=queue_names,
+    help="The queue it is in. [default: default]",
+)
 @click.option(
     "--expected",
     default="200",

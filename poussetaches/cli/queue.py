@@ -9,6 +9,7 @@ from urllib.parse import quote
 import click
 
 from poussetaches.cli.completion import queue_names
+from poussetaches.cli.group import Group
 from poussetaches.cli.service import Service, with_url
 from poussetaches.cli.table import Column, show, show_json, with_json
 from poussetaches.cli.when import span
@@ -29,7 +30,7 @@ def with_name(command: Callable[..., None]) -> Callable[..., None]:
     return click.argument("name", shell_complete=queue_names)(command)
 
 
-@click.group()
+@click.group(cls=Group)
 def queue() -> None:
     """Look at queues; make, change, pause, purge or drop one."""
 

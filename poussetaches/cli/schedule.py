@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from poussetaches.cli.completion import schedule_names
+from poussetaches.cli.group import Group
 from poussetaches.cli.service import Service, with_url
 from poussetaches.cli.table import Column, plain, show, show_json, with_json
 from poussetaches.cli.when import moment
@@ -22,7 +23,7 @@ COLUMNS = (
     Column("NEXT"),
     Column("STATE"),
     Column("LAST", elastic=True),
-    Column("TARGET", elastic=True),
+    Column("TARGET", elastic=True, keeps_end=True),
 )
 
 
@@ -31,7 +32,7 @@ def with_name(command: Callable[..., None]) -> Callable[..., None]:
     return click.argument("name", shell_complete=schedule_names)(command)
 
 
-@click.group()
+@click.group(cls=Group)
 def schedule() -> None:
     """Look at schedules, or steer one. NAME is its name or its id."""
 

@@ -73,9 +73,9 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
         )(command)
     for flag in reversed(TASKPUSHER_FLAGS):
         command = click.option(*flag.names, flag.parameter, hidden=True)(command)
-    return click.option("--config", "path", metavar="FILE", help="Read this file.")(
-        command
-    )
+    return click.option(
+        "--config", "path", type=click.Path(), metavar="FILE", help="Read this file."
+    )(command)
 
 
 @click.command()

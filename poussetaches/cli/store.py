@@ -12,8 +12,10 @@ from typing import Any
 import click
 
 from poussetaches.cli import store_report as report
+from poussetaches.cli.completion import DIR, FILE
 from poussetaches.cli.exits import as_sentence
-from poussetaches.cli.output import written
+from poussetaches.cli.group import Group
+from poussetaches.cli.output import with_output, written
 from poussetaches.cli.progress import ignore, progress
 from poussetaches.config import Config
 from poussetaches.errors import InvalidInput, StoreError
@@ -53,8 +55,10 @@ def _with_directory(command: Callable[..., None]) -> Callable[..., None]:
     """Give ``command`` the options that say which directory; errors of files become
     sentences."""
 
-    @click.option("--data-dir", metavar="DIR", help="Directory, as of the service.")
-    @click.option("--config", "path", metavar="FILE", help="Read this file.")
+    @click.option(
+        "--data-dir", type=DIR, metavar="DIR", help="Directory, as of the service."
+    )
+    @click.option("--config", "path", type=FILE, metavar="FILE", help="Read this file.")
     @functools.wraps(command)
     def run(path: str | None, data_dir: str | None, **given: Any) -> None:
         config = Config.load(path, os.environ, {"data_dir": data_dir})
@@ -68,7 +72,7 @@ def _with_directory(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-@click.group()
+@click.group(cls=Group)
 def store() -> None:
     """Look into the data directory of a stopped service; repair, move, adopt one.
 
@@ -101,7 +105,7 @@ def check(directory: Directory) -> None:
 
 
 @store.command()
-@click.argument("new")
+@click.argument("new", type=DIR)
 @_with_directory
 def repair(directory: Directory, new: str) -> None:
     """Save what can be read into NEW, a directory that must be new or empty.
@@ -126,7 +130,7 @@ def repair(directory: Directory, new: str) -> None:
 
 
 @store.command()
-@click.option("-o", "--output", metavar="FILE", help="Write there, not to stdout.")
+@with_output
 @_with_directory
 def export(directory: Directory, output: str | None) -> None:
     """Write every schedule and task as a line of JSON.
@@ -142,7 +146,7 @@ def export(directory: Directory, output: str | None) -> None:
 
 
 @store.command("import")
-@click.argument("file")
+@click.argument("file", type=FILE)
 @_with_directory
 def import_(directory: Directory, file: str) -> None:
     """Add the tasks of an export, all of them or none; - is standard input.
@@ -167,7 +171,7 @@ def import_(directory: Directory, file: str) -> None:
 
 
 @store.command()
-@click.argument("old", metavar="DIR")
+@click.argument("old", type=DIR, metavar="DIR")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @_with_directory
 def adopt(directory: Directory, old: str, dry_run: bool) -> None:

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from poussetaches.cli.exits import each
+from poussetaches.cli.group import Group
 from poussetaches.cli.selection import with_filters
 from poussetaches.cli.service import Service, with_url
 from poussetaches.cli.story import story
@@ -42,7 +43,7 @@ COLUMNS = (
     Column("QUEUE"),
     Column("GROUP", elastic=True),
     Column("SCHEDULE", elastic=True),
-    Column("TARGET", elastic=True),
+    Column("TARGET", elastic=True, keeps_end=True),
     Column("ERROR", elastic=True),
 )
 
@@ -60,7 +61,7 @@ def with_ids(command: Callable[..., None]) -> Callable[..., None]:
     return click.argument("ids", metavar="ID...", nargs=-1, required=True)(command)
 
 
-@click.group()
+@click.group(cls=Group)
 def task() -> None:
     """Look at tasks, and steer them. ID is what the push printed."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from poussetaches.cli.main import cli
 
@@ -70,3 +71,10 @@ def test_the_document_says_of_each_command_what_its_help_says(
 
 def test_the_document_has_no_other_command() -> None:
     assert {*ROWS} == {usage(words, command) for words, command in commands()}
+
+
+def test_help_tells_all_of_what_a_command_does_the_everyday_ones_first() -> None:
+    told = CliRunner().invoke(cli, ["task", "--help"]).output.split("Commands:")[1]
+    assert "..." not in told
+    verbs = ["ls", "show", "why", "run", "retry", "cancel", "edit"]
+    assert re.findall(r"^  ([a-z]+)  ", told, re.MULTILINE) == verbs

@@ -70,6 +70,7 @@ def completed(folder: Path, url: str, *words: str) -> list[str]:
         (["queue", "pause", "mai"], ["mail", "mailing"]),
         (["schedule", "run", ""], ["nightly"]),
         (["queue", "ls", "--j"], ["--json"]),
+        (["push", "http://a/", "--queue", "mai"], ["mail", "mailing"]),
     ],
 )
 def test_commands_options_and_names_are_completed(
