@@ -59,6 +59,8 @@ def story(
     yield from lines(ATTEMPTS, rows, width, coloured=coloured)
     if dropped := task.get("attempts_dropped"):
         yield f"{dropped} more after the first one are not kept."
+    if any(one["outcome"] == "deferred" for one in attempts):
+        yield "What is deferred does not count, and its number comes again."
 
 
 def _facts(task: Mapping[str, Any], now: float) -> Iterator[tuple[str, Sequence[str]]]:

@@ -100,6 +100,13 @@ def test_attempts_that_are_not_kept_are_counted() -> None:
     assert lines[-1] == "7 more after the first one are not kept."
 
 
+def test_why_a_number_comes_twice_is_said() -> None:
+    asked_later = {**ATTEMPT, "outcome": "deferred"}
+    lines = [*story(task(attempts=[asked_later, ATTEMPT]), NOW)]
+    assert lines[-1] == "What is deferred does not count, and its number comes again."
+    assert "deferred" not in "".join(story(task(attempts=[ATTEMPT]), NOW))
+
+
 def test_the_last_error_is_told_if_the_attempts_are_not() -> None:
     error = {"last_error_body": b64encode(b"no").decode()}
     assert told(last_error_status_code=500, **error)["error 500"] == "no"
