@@ -61,7 +61,9 @@ class Config:
     """Every setting of the service. Durations are seconds, sizes are bytes."""
 
     bind: Address | SocketPath = setting(
-        "127.0.0.1:7991", BIND, "Where the HTTP interface listens; port 0: any free."
+        "127.0.0.1:7991",
+        BIND,
+        "Where it listens: HOST:PORT (port 0: any free), or unix:/PATH.",
     )
     socket_mode: int = setting("0660", MODE, "Permissions of a Unix socket.")
     socket_group: str = setting(

@@ -54,7 +54,8 @@ def with_url(command: Callable[..., None]) -> Callable[..., None]:
         default=DEFAULT_URL,
         show_default=True,
         show_envvar=True,
-        help="Where the service is: http://HOST:PORT, or unix:/PATH of its socket."
+        help="Where the service is: http://HOST:PORT, or unix:/PATH of its socket"
+        " (with a prefix unix:/PATH:/PREFIX)."
         " A key stands before the host (http://USER:KEY@HOST), or, better, in"
         " POUSSETACHES_API_KEY.",
     )(command)

@@ -289,6 +289,7 @@ def test_curl_reaches_a_unix_socket(tmp_path: Path, folder: Path) -> None:
                 return False
 
         wait_until(answers, 30, lambda: service.log)
+        assert f"listening on {url}\n" in service.log
         told = subprocess.run(
             [
                 *("curl", "-sS", "--unix-socket", str(path)),
