@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from poussetaches.model.line import Position
+from poussetaches.model.target import hide_password
 from poussetaches.model.task import Task
 
 #: Finds the URL, UTF-8, in a sealed Spec.
@@ -18,7 +19,8 @@ class Filter(NamedTuple):
     queue: str | None = None
     #: See ``Terms.origin``.
     origin: str | None = None
-    #: With which its URL begins, UTF-8.
+    #: With which its URL begins as it is shown, UTF-8: who sees no password is not to
+    #: find it letter by letter.
     url: bytes = b""
     #: Ranges, both ends included, of the status of its last failed attempt (see
     #: ``Task.error_status``); none: any.
@@ -51,9 +53,15 @@ class Filter(NamedTuple):
                 status = task.error_status
                 if not any(first <= status <= last for first, last in statuses):
                     return False
-            return not url or url_of(task.spec).startswith(url)
+            return not url or _shown(url_of(task.spec)).startswith(url)
 
         return fits
+
+
+def _shown(url: bytes) -> bytes:
+    if b"@" not in url:
+        return url
+    return hide_password(url.decode("utf-8", "replace")).encode()
 
 
 #: Lets every task through.

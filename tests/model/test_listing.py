@@ -202,6 +202,28 @@ def test_a_filtered_list_is_the_list_of_all_filtered(
         assert total(queue, lists, filter) in (None, len(expected))
 
 
+@pytest.mark.parametrize(
+    ("begins", "found"),
+    [
+        ("http://ada:s", 0),
+        ("http://ada:secret@a/", 0),
+        ("http://a", 0),
+        ("http://***@a/t", 1),
+        ("http://*", 1),
+        ("http://b/?to=x@", 1),
+    ],
+)
+def test_a_url_is_found_as_it_is_shown_and_so_gives_no_password_away(
+    begins: str, found: int
+) -> None:
+    queue = TaskQueue()
+    for id, url in (("1", "http://ada:secret@a/t"), ("2", "http://b/?to=x@y")):
+        asked = Submission(id, seal(Spec(url)), 0.0)
+        apply(queue, decisions.push(queue, asked, NOW, POLICY))
+    filter = Filter(url=begins.encode())
+    assert len(walk(queue, ("waiting",), 5, filter)) == found
+
+
 def fits_plainly(task: Task, filter: Filter) -> bool:
     return (
         filter.queue in (None, task.terms.queue)

@@ -31,7 +31,9 @@ _STATUS = "([1-5][0-9][0-9]|[1-5]xx|none)"
 #: What tasks may have in common, by the name of the filter.
 FILTER: Mapping[str, Json] = {
     "queue": text("The name of their queue.", minLength=1, maxLength=LONGEST_TEXT),
-    "url": text("How their URL begins.", minLength=1, maxLength=LONGEST_TEXT),
+    "url": text(
+        "How their URL begins, as it is shown.", minLength=1, maxLength=LONGEST_TEXT
+    ),
     "origin": text(
         "Any URL of theirs: its scheme, host and port count.",
         maxLength=min(LONGEST_TEXT, MAX_URL_LENGTH),
