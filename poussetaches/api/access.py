@@ -194,12 +194,19 @@ def _digest(secret: bytes) -> bytes:
 def _may_be_browser(environ: WSGIEnvironment) -> bool:
     """To a name without TLS, a browser says neither site nor origin when it reads; but
     it says who it is, and the languages of its user, as clients of applications do not.
-    (The fetch of Node says that any will do.)"""
+    Node's fetch says that any will do; so might a page, but not also the mode, which is
+    the browser's to say."""
     return (
         "HTTP_SEC_FETCH_SITE" in environ
         or "HTTP_ORIGIN" in environ
-        or environ.get("HTTP_ACCEPT_LANGUAGE", "*") != "*"
         or environ.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
+        or (
+            "HTTP_ACCEPT_LANGUAGE" in environ
+            and not (
+                environ["HTTP_ACCEPT_LANGUAGE"] == "*"
+                and "HTTP_SEC_FETCH_MODE" in environ
+            )
+        )
     )
 
 

@@ -215,9 +215,11 @@ def test_without_keys_a_browser_may_use_names_that_are_surely_ours(
 READING = (
     {"accept_language": "fr"},
     {"user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101"},
-    # Each of the two can be overwritten by a page, in some browsers.
+    # Each of the two can be overwritten by a page, in some browsers; or both.
     {"accept_language": "*", "user_agent": "Mozilla/5.0"},
     {"accept_language": "fr", "user_agent": "curl"},
+    {"accept_language": "*", "user_agent": "node"},
+    {"accept_language": "", "user_agent": ""},
 )
 
 
