@@ -3,14 +3,13 @@ sentences."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import click
 import requests
-from requests.exceptions import InvalidHeader
+from requests.exceptions import InvalidHeader, InvalidURL
 
 from poussetaches.client.service_url import (
     KEY_VARIABLE,
@@ -67,13 +66,10 @@ class Service:
     between two bytes of an answer."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        # It is not shown: it may begin with a password.
-        if not re.match(r"https?://.|unix:/.", url, re.I):
-            raise InvalidInput(
-                "the URL of the service begins neither with http:// nor with unix:/",
-                field="url",
-            )
-        self._url = http_url(url).rstrip("/")
+        try:
+            self._url = http_url(url).rstrip("/")
+        except InvalidURL as error:
+            raise InvalidInput(str(error), field="url") from error
         self._user = user_of(url)
         try:
             self._auth = authentication(url)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth
-from requests.exceptions import InvalidHeader
+from requests.exceptions import InvalidHeader, InvalidURL
 
 from poussetaches.client.unix_socket import SCHEME
 
@@ -19,15 +19,26 @@ KEY_VARIABLE = "POUSSETACHES_API_KEY"
 _split_unix = re.compile(r"unix:(/[^:]*)(?::(/.*))?").fullmatch
 #: User and password, before a host.
 _find_user = re.compile(r"^[a-z]+://([^/?#]*)@", re.I).match
+#: With no @ behind the host: it would end a password with a slash in it, and what comes
+#: before would be taken for a host, a port and a path, asked, and shown.
+_is_http = re.compile(
+    r"https?://(?:[^/?#\\]*@)?[^/?#\\@]+(?:[/?#][^@]*)?", re.I
+).fullmatch
 
 
 def http_url(url: str) -> str:
     """``url`` as a session takes it that reaches Unix sockets: ``unix:/run/api.sock``,
-    ``unix:/run/api.sock:/prefix``; any other is as it was."""
+    ``unix:/run/api.sock:/prefix``; any other is as it was. Raises InvalidURL for what
+    is none, and does not show it: there may be a password in it."""
     found = _split_unix(url)
-    if found is None:
-        return url
-    return SCHEME + quote(found[1], safe="") + (found[2] or "/")
+    if found is not None:
+        return SCHEME + quote(found[1], safe="") + (found[2] or "/")
+    if not url.startswith(SCHEME) and not _is_http(url):
+        raise InvalidURL(
+            "the URL of the service is neither http://HOST:PORT nor unix:/PATH"
+            r" (in a user or a password, / ? # \ are %2F %3F %23 %5C)"
+        )
+    return url
 
 
 def user_of(url: str) -> str:

@@ -36,11 +36,12 @@ def stub() -> Iterator[Stub]:
         ("http://127.0.0.1:7991", "http://127.0.0.1:7991"),
         ("unix:/run/P t/api.sock", "http+unix://%2Frun%2FP%20t%2Fapi.sock/"),
         ("unix:/run/api.sock:/q", "http+unix://%2Frun%2Fapi.sock/q"),
-        ("unix:relative", "unix:relative"),
+        ("HTTPS://ada:a@b@[::1]:1/q/", "HTTPS://ada:a@b@[::1]:1/q/"),
     ],
 )
-def test_the_url_of_a_socket(url: str, expected: str) -> None:
+def test_a_url_that_a_session_takes(url: str, expected: str) -> None:
     assert http_url(url) == expected
+    assert http_url(expected) == expected
 
 
 def test_user_and_password_of_a_url() -> None:
@@ -103,12 +104,29 @@ def test_a_key_that_is_none_is_refused_and_not_shown(
         "http://ada:s3cret@[::1",
         "http://ada:s3cret@",
         "unix:s3cret",
+        # As `openssl rand -base64` makes them; the first would go to the host "ada".
+        "http://ada:1/s3cret@127.0.0.1:1",
+        "http://ada:x/s3cret@127.0.0.1:1",
+        "HTTP://ada:x?s3cret@127.0.0.1:1",
+        "http://ada:x#s3cret@127.0.0.1:1",
+        "http://ada:s3cret\\@127.0.0.1:1",
+        "http://ada:x@y/s3cret@127.0.0.1:1",
     ],
 )
-def test_the_command_line_never_shows_a_password(url: str) -> None:
+def test_no_message_shows_a_password(url: str) -> None:
     with pytest.raises((Unavailable, InvalidInput)) as caught:
         Service(url).get("/")
     assert "s3cret" not in caught.value.message
+    with pytest.raises(requests.RequestException) as refused:
+        PousseTaches(url, "http://a").push(1, "/x")
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_slash_in_a_password_is_written_in_percent(stub: Stub) -> None:
+    with pytest.raises(InvalidInput, match="%2F"):
+        Service(stub.url.replace("http://", "http://ada:a/b@"))
+    Service(stub.url.replace("http://", "http://ada:a%2Fb@")).get("/waiting")
+    assert stub.seen[0].headers["Authorization"] == basic("ada:a/b")
 
 
 def test_a_stranger_is_named_without_the_password(stub: Stub) -> None:
