@@ -7,7 +7,7 @@ pushed: never a task, never a URL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -32,10 +32,18 @@ OTHERS = "(others)"
 
 def render(stats: Mapping[str, Any], accept: str) -> tuple[str, bytes]:
     """Content type and body of the answer to who accepts ``accept``."""
-    encode, content_type = choose_encoder(accept)
+    encode, content_type = _encoder(accept)
     registry = CollectorRegistry()
     registry.register(Numbers(stats))
     return content_type, encode(registry)
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    try:
+        return choose_encoder(accept)
+    except Exception:
+        # It takes it for granted that what is accepted is well said.
+        return choose_encoder("")
 
 
 class Numbers(Collector):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bottle import HTTPResponse, request
+from bottle import HTTPResponse
 from gevent.lock import BoundedSemaphore
 
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
+from poussetaches.api.query import header
 from poussetaches.schema import encode
 
 
@@ -25,9 +26,8 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         # Here, so that nobody pays for a library that nobody needs.
         from poussetaches.api.metrics import render
 
-        accept = request.get_header("Accept", "")
         with scrapes:
-            content_type, body = render(gateway.stats(), accept)
+            content_type, body = render(gateway.stats(), header("ACCEPT"))
         return HTTPResponse(body, 200, {"Content-Type": content_type})
 
     yield "GET", "/stats", stats

@@ -8,7 +8,7 @@ from bottle import HTTPResponse, request
 
 from poussetaches.api.direct import JSON
 from poussetaches.api.gateway import Gateway
-from poussetaches.api.query import query_number
+from poussetaches.api.query import header, query_number
 from poussetaches.model.filter import Filter
 from poussetaches.schema import encode, task_json
 
@@ -28,7 +28,7 @@ def page(
     cursor = request.query.get("cursor")
     tasks, total, following = gateway.page(lists, filter, limit=limit, cursor=cursor)
     shown = [task_json(task) for task in tasks]
-    if _wants_lines(request.headers.get("Accept", "")):
+    if _wants_lines(header("ACCEPT")):
         headers = {"Content-Type": LINES}
         if following is not None:
             headers["Poussetaches-Cursor"] = following

@@ -1,4 +1,4 @@
-"""What the query of a request says."""
+"""What the query of a request says, and its headers."""
 
 from __future__ import annotations
 
@@ -42,3 +42,10 @@ def query_texts(names: Collection[str], *, others: bool) -> dict[str, str]:
         except UnicodeDecodeError:
             raise InvalidInput(f"{name}: is not UTF-8", field=name) from None
     return texts
+
+
+def header(name: str) -> str:
+    """The header of that name, as in the environ; "" if there is none. Not as bottle
+    has it, which fails at what is not UTF-8."""
+    value: str = request.environ.get(f"HTTP_{name}", "")
+    return value

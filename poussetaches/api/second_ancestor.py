@@ -9,7 +9,7 @@ from bottle import HTTPResponse, request
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.pushes import body_of, media_type_of, traced
-from poussetaches.api.query import query_texts
+from poussetaches.api.query import header, query_texts
 from poussetaches.model.attempt import LONGEST_EXCERPT
 from poussetaches.schema import encode, job_json, parse_job
 
@@ -34,7 +34,7 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         asked = parse_job(body_of(environ), media_type_of(environ), gateway.queues)
         (id,) = gateway.push([traced(environ, asked)])
         headers = {"Poussetaches-Task-Id": id, "Content-Type": "text/plain"}
-        if "application/json" in request.headers.get("Accept", "").lower():
+        if "application/json" in header("ACCEPT").lower():
             return HTTPResponse(encode({"uid": id}), 200, {**headers, **JSON})
         return HTTPResponse(id.encode(), 200, headers)
 

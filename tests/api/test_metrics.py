@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gevent
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from poussetaches.api.families import TURN
@@ -102,6 +103,24 @@ def test_numbers_become_metrics() -> None:
     # What is not known yet is not 0.
     for name in ("last_dump_bytes", "last_dump_timestamp_seconds", "api_connections"):
         assert not [key for key in found if key[0] == name]
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text; version=x.y",
+        "application/openmetrics-text; version=1..0",
+        "application/openmetrics-text; version=\xb2.0",
+        "text/plain; version=" + "9" * 5000,
+        "text/plain;=;version==",
+        "\xff",
+        ",;",
+    ],
+)
+def test_who_accepts_nothing_that_makes_sense_gets_plain_text(accept: str) -> None:
+    content_type, body = render(stats_json(TOLD, []), accept)
+    assert content_type.startswith("text/plain; version=0.0.4")
+    assert b"poussetaches_healthy 1.0" in body
 
 
 def test_others_have_their_turn_while_there_is_much_to_write() -> None:

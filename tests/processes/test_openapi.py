@@ -10,7 +10,7 @@ import pytest
 
 from poussetaches.api.openapi.document import document
 from tests.openapi import campaign
-from tests.support.connection import ask
+from tests.support.connection import Connection, ask
 from tests.support.service import Service
 
 pytestmark = pytest.mark.process
@@ -68,3 +68,27 @@ def strange_requests() -> Iterator[tuple[str, str, set[int]]]:
                     else:
                         url = f"{path.format(**parts)}?{one['name']}={value}"
                     yield method.upper(), url, statuses
+
+
+#: Of what may stand in any request, what a view looks at.
+HEADERS = ("Accept", "If-None-Match", "Content-Type", "X-Request-Id", "traceparent")
+STRANGE_VALUES = (b"\xff", b"\xed\xa0\x80", b"\xc3\xa9", b"", b",;=", b"a" * 9000)
+
+
+def test_strange_headers_end_nobody(tmp_path: Path) -> None:
+    with Service(tmp_path, settings=campaign.SETTINGS) as service:
+        for path, item in document("")["paths"].items():
+            url = path.format(id="0" * 32, name="mail", uid="0" * 32).encode()
+            for method, operation in item.items():
+                statuses = {int(status) for status in operation["responses"]}
+                for name in HEADERS:
+                    for value in STRANGE_VALUES:
+                        with Connection(service.port) as connection:
+                            connection.send(
+                                b"%s %s HTTP/1.1\r\nHost: t\r\n%s: %s\r\n"
+                                b"Content-Length: 2\r\n\r\n{}"
+                                % (method.upper().encode(), url, name.encode(), value)
+                            )
+                            answer = connection.answer()
+                        assert answer.status in statuses, (method, path, name, value)
+        assert "Traceback" not in service.log

@@ -9,6 +9,7 @@ from bottle import HTTPResponse, request
 
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.openapi.document import written
+from poussetaches.api.query import header
 
 
 def routes() -> Iterator[Route]:
@@ -19,7 +20,7 @@ def routes() -> Iterator[Route]:
         body = written(request.environ.get("SCRIPT_NAME", ""))
         tag = f'"{sha256(body).hexdigest()[:32]}"'
         headers = {**JSON, "ETag": tag, "Cache-Control": "no-cache"}
-        if tag in request.get_header("If-None-Match", ""):
+        if tag in header("IF_NONE_MATCH"):
             return HTTPResponse(b"", 304, headers)
         return HTTPResponse(body, 200, headers)
 
