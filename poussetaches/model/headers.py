@@ -21,7 +21,8 @@ MASK = "***"
 #: Names of headers whose values are for the target alone. "key" only where a word ends,
 #: and not the key by which a repetition is recognised, which is worth seeing.
 _SECRET = re.compile(
-    r".*(?:auth|cookie|credential|passw|secret|signature|token).*"
+    r".*(?:auth|bearer|cookie|credential|hmac|jwt|passw|secret|session|signature|token)"
+    r".*"
     r"|(?!.*idempotency).*(?:api-?key.*|keys?(?![a-z]).*)",
     re.IGNORECASE,
 )

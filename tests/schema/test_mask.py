@@ -29,6 +29,10 @@ from poussetaches.schema.mask import meant_headers, meant_url, shown_url
         "DB-Password",
         "X-Hub-Signature-256",
         "X-Credentials",
+        "Cf-Access-Jwt-Assertion",
+        "X-Session-Id",
+        "X-Bearer",
+        "X-Shopify-Hmac-Sha256",
     ],
 )
 def test_the_value_of_a_secret_header_is_masked(name: str) -> None:
