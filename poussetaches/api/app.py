@@ -69,14 +69,17 @@ def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
         for method, path, bottle_view in routes:
             app.route(path, method=method, callback=_answering(bottle_view))
     app.default_error_handler = _error_page
-    app.add_hook("before_request", _refuse_path_that_is_no_text)
+    app.add_hook("before_request", _refuse_path_that_means_another)
     return Direct(direct, app)
 
 
-def _refuse_path_that_is_no_text() -> None:
-    """bottle leaves out what is not UTF-8, and would take ``/%FF`` for ``/``."""
+def _refuse_path_that_means_another() -> None:
+    """bottle leaves out what is not UTF-8, and would take ``/%FF`` for ``/``; and a
+    line feed at the end, so that ``/schedule/a%0A`` would be ``/schedule/a``."""
     environ = request.environ
-    if environ["PATH_INFO"].encode() != environ["bottle.raw_path"].encode("latin-1"):
+    path: str = environ["PATH_INFO"]
+    is_text = path.encode() == environ["bottle.raw_path"].encode("latin-1")
+    if not is_text or path.endswith("\n"):
         raise HTTPError(404)
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import click
 
+from poussetaches.cli.table import harmless
 from poussetaches.errors import (
     Conflict,
     Forbidden,
@@ -50,8 +51,8 @@ def as_sentence(error: OSError) -> StoreError:
 
 
 def complain(error: PousseTachesError) -> None:
-    """One line on standard error."""
-    click.echo(f"poussetaches: {error.message}", err=True)
+    """One line on standard error; what a stranger said may be part of it."""
+    click.echo(f"poussetaches: {harmless(error.message)}", err=True)
 
 
 def each(things: Iterable[T], act: Callable[[T], None]) -> None:

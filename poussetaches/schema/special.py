@@ -3,6 +3,7 @@ only a schedule has."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -30,6 +31,9 @@ MOST_DOUBLINGS = 1000
 
 #: Characters, of ``group`` and of ``name``.
 LONGEST_NAME = 255
+#: What no ``name`` has in it.
+CONTROLS = r"\x00-\x1f\x7f-\x9f"
+_CONTROL = re.compile(f"[{CONTROLS}]")
 
 MISSED = ("one", "none", "all")
 OVERLAP = ("skip", "queue")
@@ -67,6 +71,9 @@ def check_special(special: Special) -> None:
         check_length("group", special.group, LONGEST_NAME)
     if special.name:
         check_length("name", special.name, LONGEST_NAME)
+        if _CONTROL.search(special.name):
+            # It is part of a path.
+            raise invalid("name", "must have no control characters")
     check_word("missed", special.missed, MISSED)
     check_word("overlap", special.overlap, OVERLAP)
     eta, expires = special.eta, special.expires

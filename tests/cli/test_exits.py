@@ -11,6 +11,7 @@ import pytest
 from poussetaches.cli.exits import (
     EXITS,
     INTERRUPTED,
+    complain,
     each,
     exit_status,
     is_interrupted,
@@ -85,3 +86,11 @@ def test_all_of_them_are_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
     assert told == {0, 1, 2, INTERRUPTED, *(code for _, code in EXITS)}
+
+
+def test_what_a_stranger_said_does_nothing_to_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    complain(NotFound("there is no \x1b]0;é\x07\u202ex\ny"))
+    said = capsys.readouterr().err
+    assert said == "poussetaches: there is no \\x1b]0;é\\x07\\u202ex\\ny\n"

@@ -86,6 +86,7 @@ def test_a_method_that_a_path_does_not_take_is_refused_with_those_it_takes(
         "/../../etc/passwd",
         "/" + "a" * 20_000,
         "/waiting;x",
+        "/waiting%0A",
         "/WAITING",
     ],
     ids=lambda path: path[:20],
@@ -98,6 +99,15 @@ def test_an_unknown_path_is_not_found_and_takes_no_task(
     answer = ask(service.port, method, path, PUSH)
     assert (answer.status, answer.error["code"]) == (404, "not_found")
     assert ask(service.port, "GET", "/").json["accepted"] == before
+
+
+def test_a_line_feed_too_many_is_not_left_out_of_a_name(service: Service) -> None:
+    push = b'{"url": "http://127.0.0.1:9/", "schedule": "@daily", "name": "kept"}'
+    assert ask(service.port, "POST", "/", push).status == 201
+    for path in ("/schedule/kept%0A", "/schedule/kept/next%0A"):
+        assert ask(service.port, "GET", path).status == 404
+    assert ask(service.port, "DELETE", "/schedule/kept%0A").status == 404
+    assert ask(service.port, "GET", "/schedule/kept").json["name"] == "kept"
 
 
 @pytest.mark.parametrize(

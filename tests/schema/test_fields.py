@@ -357,6 +357,8 @@ def test_what_makes_no_sense_is_refused_by_name(field: str, value: Any) -> None:
         ({"schedule": "@daily", "key": "k"}, "key"),
         ({"schedule": "@daily", "name": ""}, "name"),
         ({"schedule": "@daily", "name": "n" * 256}, "name"),
+        ({"schedule": "@daily", "name": "n\n"}, "name"),
+        ({"schedule": "@daily", "name": "\x9bn"}, "name"),
         ({"schedule": "@daily", "timezone": "Mars/Olympus"}, "timezone"),
         ({"schedule": "@daily", "timezone": "../../etc/passwd"}, "timezone"),
         ({"schedule": "@daily", "timezone": "\0"}, "timezone"),

@@ -86,7 +86,9 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
     if field:
         fields[field] = _payloads[field]
     if draw(st.booleans()):
-        fields["name"] = names
+        fields["name"] = st.text(
+            st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20
+        )
         fields["timezone"] = st.sampled_from(["UTC", "Europe/Paris", "Asia/Kathmandu"])
         fields["missed"] = st.sampled_from(["one", "none", "all"])
         fields["overlap"] = st.sampled_from(["skip", "queue"])

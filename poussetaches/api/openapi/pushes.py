@@ -35,6 +35,7 @@ from poussetaches.schema.expected import (
 )
 from poussetaches.schema.how import FORMATS
 from poussetaches.schema.special import (
+    CONTROLS,
     HUNDRED_YEARS,
     LEAST_TIMEOUT,
     LONGEST_NAME,
@@ -83,7 +84,7 @@ LIMITS: Limits = {
     "headers": {"object": {"maxProperties": MOST_HEADERS}},
     "format": {"string": {"enum": [*FORMATS]}},
     "group": _NAME,
-    "name": _NAME,
+    "name": {"string": {**_NAME["string"], "pattern": f"^[^{CONTROLS}]+$"}},
     "missed": {"string": {"enum": [*MISSED]}},
     "overlap": {"string": {"enum": [*OVERLAP]}},
 }
