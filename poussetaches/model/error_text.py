@@ -17,6 +17,10 @@ from typing import Any
 READ = 8 * 1024
 #: Characters of the text that are looked at, and of what is left of it.
 CONSIDERED, LONGEST = 400, 200
+#: Of so many errors, and paths, it is remembered what was made of them.
+REMEMBERED = 1024
+#: How Python begins one.
+TRACEBACK = "Traceback (most recent call last)"
 #: How deep in JSON a message is looked for.
 DEEPEST = 4
 
@@ -76,18 +80,25 @@ _quoted_message = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
 def normalised(error: bytes) -> str:
     """What went wrong, at most LONGEST characters: equal for errors that differ in
     numbers, ids, addresses, times and quoted values only. "" if nothing is said."""
     if len(error) > READ:
         error = error[: READ // 2] + b"\n" + error[-READ // 2 :]
+    return _normalised(error)
+
+
+# Of what is cut: it stays in memory when the task has long been forgotten.
+@lru_cache(maxsize=REMEMBERED)
+def _normalised(error: bytes) -> str:
     text = error.decode("utf-8", "replace").replace("\0", "").strip()
     said = _blanks.sub(" ", _essence(text)[:CONSIDERED]).strip()
-    return _mark.sub(_named, said)[:LONGEST].strip()
+    # JSON can have halves of characters, with which nothing can be sent on.
+    whole = said.encode("utf-8", "replace").decode()
+    return _mark.sub(_named, whole)[:LONGEST].strip()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=REMEMBERED)
 def normalised_path(path: str) -> str:
     """``path`` of a URL, what follows it cut off; parts that look like ids are "*"."""
     plain = path.partition("?")[0].partition("#")[0]
@@ -167,8 +178,12 @@ def _inside(text: str, name: str) -> str:
 def _traced(text: str) -> str:
     """What a traceback is about: Python says so at its end, others at their start."""
     lines = text.splitlines()
-    if "Traceback (most recent call last)" in text:
-        last = max(n for n, line in enumerate(lines) if line[:1] in (" ", "\t", "T"))
+    if TRACEBACK in text:
+        last = max(
+            number
+            for number, line in enumerate(lines)
+            if line[:1] in (" ", "\t") or TRACEBACK in line
+        )
         said = lines[last + 1 :]
         # Cut off, it ends with the place it had come to.
         return "\n".join(said) if said else lines[-1]

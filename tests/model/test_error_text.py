@@ -71,6 +71,7 @@ NODE = """TypeError: Cannot read properties of undefined (reading 'id{user}')
         ('{"message": "cut off at 17 by the', "cut off at <n> by the"),
         ('{"message": "no user 7", "trace": "cut o', "no user <n>"),
         ('{"count": 5}', "{<value>: <n>}"),
+        (r'{"message": "half \ud83d of one"}', "half ? of one"),
         ("{not json at all}", "{not json at all}"),
         # pages
         (
@@ -118,9 +119,40 @@ def test_the_end_of_a_long_traceback_is_not_lost() -> None:
     assert normalised(long) == "mail.Refused: user {user} has no address"
 
 
-@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("500: Traceback (most recent call last):", "<n>: Traceback (most recent"),
+        ("oh: Traceback (most recent call last):\nKeyError: 1", "KeyError: <n>"),
+        (TRACEBACK + "Try again.", "mail.Refused: user {user} has no address Try"),
+    ],
+)
+def test_a_traceback_may_begin_and_end_in_other_text(error: str, expected: str) -> None:
+    assert normalised(error.encode()).startswith(expected)
+
+
+#: What is looked for in errors, in any order.
+PARTS = (
+    *("Traceback (most recent call last)", "T", ' File "', " at ", "Caused by:"),
+    *("\n", "\r", "\u2028", " ", "\t", "\0", "<html", "<title>", "</title>", "<!--"),
+    *("&#xd800;", "\\", "\\ud800", '"', "'", "{", "}", "[", "]", ":", ",", "x", "7"),
+    *('"message"', "\ud800"),
+)
+
+
+def in_json(text: str) -> bytes:
+    return json.dumps({"message": text}).encode()
+
+
+@given(
+    st.binary(max_size=300)
+    | st.text(max_size=300).map(str.encode)
+    | st.lists(st.sampled_from(PARTS[:-1])).map("".join).map(str.encode)
+    | st.lists(st.sampled_from(PARTS)).map("".join).map(in_json)
+)
 def test_whatever_it_is_it_becomes_a_short_text(error: bytes) -> None:
     text = normalised(error)
+    text.encode()  # nothing that cannot be sent
     assert len(text) <= LONGEST
     assert text == text.strip()
     assert not any(character.isascii() and character.isdigit() for character in text)
