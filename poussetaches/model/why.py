@@ -46,6 +46,8 @@ class Service(NamedTuple):
     slots: int
     free: int
     is_stopping: bool = False
+    #: Nothing begins, because the disk has no room to note that.
+    is_full: bool = False
     #: Attempts that the task's queue has begun per second lately; 0.0: none.
     pace: float = 0.0
 
@@ -145,6 +147,9 @@ def _lifted_by_hand(queue: TaskQueue, task: Task, service: Service) -> Iterator[
         yield Reason("queue_paused", f"Queue {name} is paused.", UNKNOWN, {})
     if not service.slots:
         yield Reason("no_worker", "No worker is ready.", UNKNOWN, {})
+    if service.is_full:
+        sentence = "The disk is full: there is no room to note that an attempt begins."
+        yield Reason("disk_full", sentence, UNKNOWN, {})
 
 
 def _behind_its_group(

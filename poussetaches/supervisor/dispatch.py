@@ -68,6 +68,12 @@ class Dispatch:
         """Attempts that all workers together could begin now."""
         return sum(worker.free for worker in self._children.workers())
 
+    def rests(self, now: float) -> bool:
+        """Whether nothing begins because the disk has no room to note it. ``now``:
+        monotonic."""
+        # What is due is tried again right after a rest.
+        return self._resting and now < self._resting_until + REST
+
     def overdue(self, now: float) -> int:
         """Attempts that are longer under way than their timeout and a moment allow: a
         worker does not end them, though it may say that it lives. ``now``:

@@ -76,7 +76,10 @@ class TaskVerbs:
         if task.terms.queue in keeper.meters:
             meter = keeper.meters[task.terms.queue]
             pace = keeper.meters.rates([meter], now)["1m"]["attempts"]
-        service = Service(dispatch.slots, dispatch.free, dispatch.draining, pace)
+        is_full = dispatch.rests(time.monotonic())
+        service = Service(
+            dispatch.slots, dispatch.free, dispatch.draining, is_full, pace
+        )
         reasons, expected = why(queue, task, now, service)
         return (
             id,

@@ -77,12 +77,13 @@ def test_what_is_paused_waits_for_somebody(queue: TaskQueue) -> None:
     assert (codes(found), found.expected) == (["queue_paused"], None)
     assert sentence(found) == "Queue mail is paused."
     apply(queue, [Paused(NOW)])
-    gone = Service(0, 0, is_stopping=True)
+    gone = Service(0, 0, is_stopping=True, is_full=True)
     assert codes(ask(queue, "a", service=gone)) == [
         "stopping",
         "paused",
         "queue_paused",
         "no_worker",
+        "disk_full",
     ]
 
 

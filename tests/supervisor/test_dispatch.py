@@ -338,5 +338,9 @@ def test_a_full_disk_rests_deliveries_without_spinning(
     assert dispatch.due_at(1000.0) == 1000.0 + REST
     dispatch.lease(1000.0 + REST / 2)
     assert leases(worker) == []
+    assert dispatch.rests(1000.0 + REST)
+    # Nothing has been due since, and so nobody knows whether there is room.
+    assert not dispatch.rests(1000.0 + 10 * REST)
     dispatch.lease(1000.0 + REST)
     assert len(leases(worker)) == 1
+    assert not dispatch.rests(1000.0 + REST)

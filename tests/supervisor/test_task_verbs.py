@@ -62,6 +62,10 @@ class Dispatch:
 
     def __init__(self) -> None:
         self.begun: list[Task] = []
+        self.is_resting = False
+
+    def rests(self, now: float) -> bool:
+        return self.is_resting
 
     def begin(self, task: Task, now: float) -> None:
         self.begun.append(task)
@@ -254,6 +258,16 @@ def test_why_it_is_not_running_by_the_wall_clock(
     )
     [(code, _, until, _)] = verbs["why"](id="dead")[4]
     assert (code, until) == ("ended", None)
+
+
+def test_a_full_disk_is_why_nothing_begins(
+    verbs: dict[str, Any], dispatch: Dispatch
+) -> None:
+    [(code, *_)] = verbs["why"](id="waiting")[4]
+    assert code == "next"
+    dispatch.is_resting = True
+    [(code, _, until, _)] = verbs["why"](id="waiting")[4]
+    assert (code, until) == ("disk_full", None)
 
 
 @pytest.mark.parametrize(
