@@ -222,8 +222,11 @@ class Meters(dict[str, QueueMeter]):
         meter.accepted += 1
 
     def _leased(self, event: Leased) -> None:
-        if event.attempt == 1:
-            task = self._queue.tasks[event.id]
+        if event.attempt != 1:
+            return
+        task = self._queue.tasks[event.id]
+        # One that did not count was the first one, and so was that of another life.
+        if not task.past:
             due_at = max(task.eta, task.pushed_at)
             self[task.terms.queue].lateness.add(max(0.0, event.at - due_at))
 

@@ -153,6 +153,18 @@ def test_what_comes_back_from_the_dead_is_not_accepted_anew(house: House) -> Non
     assert meter.outcomes["succeeded"] == 1
 
 
+def test_an_attempt_that_does_not_count_is_the_first_all_the_same(
+    house: House,
+) -> None:
+    house.push()
+    house.clock.time += 3
+    house.try_once(202, snooze=60.0)
+    house.clock.time += 65
+    house.try_once(200)
+    meter = house.meters["default"]
+    assert (meter.lateness.sum, view(meter.lateness.raw)["count"]) == (3.0, 1)
+
+
 def test_a_task_that_is_run_before_its_time_is_not_late(house: House) -> None:
     house.push(delay=3600.0)
     [task] = house.keeper.queue.tasks.values()
