@@ -168,6 +168,13 @@ class Causes:
         if not entry.group.count:
             del self.groups[entry.group.id]
 
+    def let_go(self) -> None:
+        """Hold on to no task any more: nothing may be asked for after that."""
+        self._entries.clear()
+        # They and their entries hold each other.
+        for group in self.groups.values():
+            group.line = Line()
+
     def group_of(self, task: Task) -> Group:
         """The group in which ``task`` stands. Raises KeyError."""
         return self._entries[task.id].group

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from poussetaches.model.causes import Causes
 from poussetaches.model.filter import UrlOf
 from poussetaches.model.kept import Kept
@@ -35,3 +37,8 @@ class DeadLetters(Kept):
         if self._causes is not None:
             self._causes.drop(task)
         return task
+
+    def let_go(self) -> Iterator[Task]:
+        if self._causes is not None:
+            self._causes.let_go()
+        return super().let_go()

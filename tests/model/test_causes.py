@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from poussetaches.channel.messages import url_of
 from poussetaches.model import causes as module
-from poussetaches.model.causes import OTHERS, Cause, Causes, cause_of, largest
+from poussetaches.model.causes import OTHERS, Cause, Causes, Entry, cause_of, largest
 from poussetaches.model.events import Forgotten
 from poussetaches.model.filter import Filter
 from poussetaches.model.queue import TaskQueue
@@ -53,6 +54,16 @@ def test_one_cause_has_one_id_and_another_another() -> None:
     ]
     ids = {cause_of(task, url_of(task.spec)).id for task in (one, same, *others)}
     assert len(ids) == 5
+
+
+def test_what_is_let_go_of_is_in_nobodys_hands() -> None:
+    """Else a dump of a million dead letters takes the memory of two."""
+    queue = TaskQueue()
+    die(queue, "a")
+    assert queue.dead.causes(url_of).catch_up(10)
+    for task in queue.dead.let_go():
+        holders = gc.get_referrers(task)
+        assert not any(isinstance(one, Entry) for one in holders)
 
 
 def test_nobody_pays_who_does_not_ask() -> None:
