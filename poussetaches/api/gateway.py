@@ -31,6 +31,8 @@ PAGES_AT_ONCE = 2
 #: Between two slices of what takes long, seconds: about as long as one takes, so that
 #: the supervisor has as much time again for all else.
 BREATH = 0.001
+#: The longest of these rests: what a slice took may have been a wait for the disk.
+LONGEST_BREATH = 0.25
 #: A page ends after the slice that brings its specs to this many bytes.
 PAGE_BYTES = 1024 * 1024
 #: For how long is searched for the tasks of one page, seconds.
@@ -114,6 +116,7 @@ class Gateway:
         cursor: str | None = None
         while True:
             with self._pages:
+                began = time.monotonic()
                 some = self._channel.call(
                     "count", lists=lists, filter=filter, cursor=cursor
                 )
@@ -121,7 +124,9 @@ class Gateway:
             cursor = some["cursor"]
             if cursor is None:
                 return number
-            gevent.sleep(BREATH)
+            # With thousands of targets, a slice of what waits takes far longer.
+            took = time.monotonic() - began
+            gevent.sleep(min(max(BREATH, took), LONGEST_BREATH))
 
     def dead(self, verb: str, **asked: Any) -> dict[str, Any]:
         """A slice of some work with dead letters (see ``DeadVerbs``)."""
