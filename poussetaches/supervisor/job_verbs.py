@@ -38,17 +38,20 @@ class JobVerbs:
             raise ChannelError(f"a page of {limit!r:.50} jobs")
         if not isinstance(last_id, str | None):
             raise ChannelError(f"jobs behind {last_id!r:.50}")
-        queue = self._keeper.queue
-        after = None if last_id is None else _place(queue, last_id)
-        found = listing.tasks(queue, read_lists(lists), limit=limit, after=after)
+        queue, names = self._keeper.queue, read_lists(lists)
+        after = None if last_id is None else _place(queue, names, last_id)
+        found = listing.tasks(queue, names, limit=limit, after=after)
         return [(self._view(task), _beginning(task)) for task in found.tasks]
 
 
-def _place(queue: TaskQueue, id: str) -> Position:
+def _place(queue: TaskQueue, lists: list[str], id: str) -> Position:
     """Where a task stands in every list that has it, also if that is another one by
     now: it takes its place along."""
+    kept = {"succeeded": queue.succeeded, "dead": queue.dead, "expired": queue.expired}
+    # The next run of a schedule has the same id, and stands elsewhere.
+    runs = (kept[name][id] for name in lists if id in kept.get(name, ()))
     try:
-        where: Position = position(find(queue, id))
+        where: Position = position(next(runs, None) or find(queue, id))
     except NotFound:
         raise NotFound(
             f"last_uid: there is no job {id:.50} any more, or there never was: begin"
