@@ -21,6 +21,7 @@ from poussetaches.model.events import (
     Event,
     Expired,
     Failed,
+    Forgotten,
     Leased,
     Moved,
     Recurred,
@@ -40,6 +41,12 @@ from poussetaches.store.scan import Gap, Scan, Step
 
 #: The error of an attempt of which only a later one tells.
 UNREADABLE = b"what this attempt brought could not be read"
+
+#: What befalls live tasks only.
+OF_A_LIFE = (
+    *(Leased, Succeeded, Failed, Deferred, Died),
+    *(Moved, Replaced, Expired, Cancelled),
+)
 
 
 @dataclass
@@ -241,7 +248,11 @@ class Salvage:
                 self.queue.apply(ScheduleResumed(id, event.at))
         task = self.queue.tasks.get(id)
         if task is None:
-            return
+            task = self.queue.dead.get(id)
+            if task is None or task.schedule or not isinstance(event, OF_A_LIFE):
+                return
+            # Somebody had it tried again.
+            self.queue.apply(Revived(id, event.at, event.at))
         if isinstance(event, Recurred):
             if event.slot > task.slot:
                 # The run before has ended, one way or the other.
@@ -253,8 +264,9 @@ class Salvage:
             if task.attempts == event.attempt - 1:
                 self.queue.apply(Leased(event.id, event.at, event.attempt))
         elif isinstance(event, Moved | Replaced | Expired):
-            self._lose(task, event.at)
-        elif isinstance(event, Revived):
+            if task.state is State.LEASED:
+                self._lose(task, event.at)
+        elif isinstance(event, Revived | Forgotten) and not task.schedule:
             if task.state is State.WAITING:
                 self.queue.apply(Leased(id, event.at, task.attempts + 1))
             died = Died(id, event.at, task.attempts, NO_ANSWER, UNREADABLE)

@@ -17,6 +17,7 @@ from poussetaches.model.events import (
     Died,
     Event,
     Failed,
+    Forgotten,
     Leased,
     Moved,
     Paused,
@@ -252,6 +253,52 @@ def test_a_task_that_came_back_had_died(tmp_path: Path, lost: tuple[int, ...]) -
     task = queue.tasks["a"]
     assert (task.state, task.attempts, task.eta) == (State.WAITING, 0, NOW + 6)
     assert (queue.counts.dead, losses.mended, losses.difference) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Leased("a", NOW + 9, 1),
+        Succeeded("a", NOW + 9, 1, 200),
+        Died("a", NOW + 9, 1, 500, b""),
+        Moved("a", NOW + 9, NOW + 9),
+        Cancelled("a", NOW + 9),
+    ],
+)
+def test_a_dead_letter_that_went_on_had_come_back(tmp_path: Path, event: Event) -> None:
+    again: list[list[Event]] = [[Revived("a", NOW + 5, NOW + 6)]]
+    if isinstance(event, Succeeded | Died):
+        again.append([Leased("a", NOW + 8, 1)])
+    records: list[list[Event]] = [
+        [Pushed("a", NOW, NOW, b"")],
+        [Leased("a", NOW, 1)],
+        [Died("a", NOW + 1, 1, 500, b"")],
+        *again,
+        [event],
+        [Paused(NOW + 10)],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, *range(3, 3 + len(again)))
+    whole = TaskQueue()
+    apply(whole, [event for record in records for event in record])
+    assert list(queue.tasks) == list(whole.tasks)
+    assert list(queue.dead) == list(whole.dead)
+    assert queue.counts == whole.counts
+    assert (losses.tasks, losses.mended, losses.difference) == ([], 1, 0)
+
+
+def test_a_dead_letter_that_was_forgotten_had_died(tmp_path: Path) -> None:
+    records: list[list[Event]] = [
+        [Pushed("a", NOW, NOW, b"")],
+        [Leased("a", NOW, 1)],
+        [Died("a", NOW + 1, 1, 500, b"")],
+        [Forgotten("a", NOW + 5)],
+        [Paused(NOW + 6)],
+    ]
+    life = lived(tmp_path / "data", records=records)
+    queue, losses = without(life, 2)
+    assert (queue.tasks, dict(queue.dead)) == ({}, {})
+    assert (queue.counts.dead, losses.mended, losses.difference) == (1, 1, 0)
 
 
 def test_a_task_whose_push_is_lost_is_told_by_its_id(tmp_path: Path) -> None:
