@@ -242,7 +242,7 @@ def test_a_crash_of_the_service_during_a_hold_costs_nothing_either(
         application.stop()
         ids = push(service, application.url("/task"))
         for _ in range(2):
-            wait_until(lambda: rests(service, 0.1))
+            wait_until(lambda: rests(service, 0.4))
             service.kill(signal.SIGKILL)
             service.wait()
             service.start()
