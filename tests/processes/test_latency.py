@@ -71,7 +71,10 @@ def test_a_service_that_has_nothing_to_do_sleeps(
     """It wakes up for its signs of life, and for nothing else; also after it worked,
     and with tasks that wait and connections that are kept."""
     seconds = 3.0
-    with Service(tmp_path) as service, Connection(service.port) as connection:
+    with (
+        Service(tmp_path, settings={"workers": 2}) as service,
+        Connection(service.port) as connection,
+    ):
         for delay in (0, 60):
             push = b'{"url":"%b","delay":%d}' % (receiver.url().encode(), delay)
             assert connection.ask("POST", "/", push).status == 201
