@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
@@ -23,10 +24,12 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
-    def add(self, value: float) -> None:
-        """Another one was measured."""
-        self.counts[bisect_left(self.bounds, value)] += 1
+    def add(self, value: float) -> int:
+        """Another one was measured; the number of its bucket."""
+        bucket = bisect_left(self.bounds, value)
+        self.counts[bucket] += 1
         self.sum += value
+        return bucket
 
     @property
     def raw(self) -> Raw:
@@ -43,3 +46,18 @@ def view(raw: Raw) -> dict[str, Any]:
         "sum": round(total, 6),
         "buckets": list(zip(bounds, sums, strict=False)),
     }
+
+
+def quantile(bounds: Sequence[float], counts: Sequence[int], share: float) -> float:
+    """What that ``share`` of the values is at most, as well as buckets can tell: the
+    values in one are taken to be spread evenly, those beyond the last bound to be that.
+    None of less than nothing is measured; without any value, NaN."""
+    rank = share * sum(counts)
+    if not rank:
+        return math.nan
+    lower, below = 0.0, 0
+    for bound, count in zip(bounds, counts, strict=False):
+        if below + count >= rank:
+            return lower + (bound - lower) * (rank - below) / count
+        lower, below = bound, below + count
+    return lower

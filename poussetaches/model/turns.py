@@ -28,7 +28,7 @@ from poussetaches.errors import IllegalEvent
 from poussetaches.model.caps import NO_CAPS, Caps
 from poussetaches.model.expiries import Expiries
 from poussetaches.model.groups import Groups, group_of
-from poussetaches.model.lane import Lane, beyond
+from poussetaches.model.lane import Lane, beyond, earliest
 from poussetaches.model.line import Line, Position, position
 from poussetaches.model.named_queue import Queue
 from poussetaches.model.origin import Origin
@@ -90,7 +90,7 @@ class Turns:
     def first(self) -> Task | None:
         """The first of all that may have a turn some time or other, whatever is in
         flight and whatever keeps it."""
-        return next(self.beyond(None, 1), None)
+        return earliest(self._rota, self._aside, self._behind)
 
     # --- what happens to tasks --------------------------------------------------------
 
