@@ -101,6 +101,7 @@ class Handlers:
             "status": self._status,
             "stats": self._everything,
             "queue_stats": self._queue_stats,
+            "history": stats.sampler.show,
             "pause": keeper.pause,
             "resume": keeper.resume,
             **ListVerbs(keeper, self._view).table(),

@@ -73,7 +73,7 @@ class Supervisor:
             close_sockets=self._close_sockets,
         )
         self._stats = Stats(
-            keeper, children, self._dispatch, self._dumper, started_at=now
+            keeper, children, self._dispatch, self._dumper, config, started_at=now
         )
         self._queues = queues
         self._reload = reload
@@ -114,6 +114,7 @@ class Supervisor:
                 ready = self._selector.select(patience)
                 woke = time.monotonic()
                 self._watchdog.woke()
+                self._stats.sampler.turn()
                 self._take(ready)
                 if ready:
                     # What has come meanwhile shares the sync, which takes far longer.

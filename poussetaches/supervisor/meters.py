@@ -119,6 +119,29 @@ class QueueMeter:
         return (now - then for now, then in zip(counted, before, strict=True))
 
 
+class Tally:
+    """What was counted in all queues together, also in those that are gone: none of it
+    ever goes back."""
+
+    __slots__ = ("buckets", "dead", "failed", "lost", "pushed", "succeeded")
+
+    def __init__(self) -> None:
+        #: Tasks that came, and that died.
+        self.pushed = 0
+        self.dead = 0
+        #: Attempts that ended: well; badly, and it counts; with their worker.
+        self.succeeded = 0
+        self.failed = 0
+        self.lost = 0
+        #: All but the last, by how long they took, as in a Histogram of BOUNDS.
+        self.buckets = [0] * (len(BOUNDS) + 1)
+
+    @property
+    def attempts(self) -> int:
+        """All that ended."""
+        return sum(self.buckets) + self.lost
+
+
 class Meters(dict[str, QueueMeter]):
     """By the name of the queue; those of a queue are gone with it. ``now``: when they
     begin, on the timeline of ``queue``."""
@@ -127,6 +150,7 @@ class Meters(dict[str, QueueMeter]):
         super().__init__()
         self._queue = queue
         self._began_at = now
+        self.tally = Tally()
         #: Of all queues that came when there were enough.
         self.others: QueueMeter | None = None
         #: Attempts that succeeded and that did not, by origin, and when the last one
@@ -167,13 +191,14 @@ class Meters(dict[str, QueueMeter]):
     ) -> None:
         """An attempt at ``task`` has ended, and the task is what has become of it;
         ``duration``: seconds."""
-        meter = self[task.terms.queue]
+        meter, tally = self[task.terms.queue], self.tally
         at = task.last_run_at
         if at >= meter.turns_at:
             meter.turn(at)
         meter.statuses[status // 100] += 1
-        meter.durations.add(duration)
+        tally.buckets[meter.durations.add(duration)] += 1
         if succeeded:
+            tally.succeeded += 1
             meter.outcomes["succeeded"] += 1
             # It may have been due before it was there, or be done before it was due:
             # some jump the queue.
@@ -182,8 +207,11 @@ class Meters(dict[str, QueueMeter]):
             which = 0
         else:
             # What does not count is taken back.
-            outcome = "failed" if task.attempts == attempt else "deferred"
-            meter.outcomes[outcome] += 1
+            if task.attempts == attempt:
+                meter.outcomes["failed"] += 1
+                tally.failed += 1
+            else:
+                meter.outcomes["deferred"] += 1
             which = 1
         counts = self.origins.get(task.terms.origin) or self._origin(task, at)
         counts[which] += 1
@@ -193,7 +221,7 @@ class Meters(dict[str, QueueMeter]):
         """An attempt has ended whose task was cancelled meanwhile."""
         meter = self[task.terms.queue]
         meter.statuses[status // 100] += 1
-        meter.durations.add(duration)
+        self.tally.buckets[meter.durations.add(duration)] += 1
         meter.outcomes["cancelled"] += 1
 
     def lost(self, task: Task) -> None:
@@ -203,6 +231,7 @@ class Meters(dict[str, QueueMeter]):
             meter.turn(task.last_run_at)
         meter.statuses[NO_ANSWER] += 1
         meter.outcomes["lost"] += 1
+        self.tally.lost += 1
 
     def _pushed(self, event: Pushed) -> None:
         self._accepted(event.terms.queue, event.at)
@@ -220,6 +249,7 @@ class Meters(dict[str, QueueMeter]):
         if at >= meter.turns_at:
             meter.turn(at)
         meter.accepted += 1
+        self.tally.pushed += 1
 
     def _leased(self, event: Leased) -> None:
         if event.attempt != 1:
@@ -232,6 +262,7 @@ class Meters(dict[str, QueueMeter]):
 
     def _died(self, event: Died) -> None:
         self._meter_of(event).dead += 1
+        self.tally.dead += 1
 
     def _expired(self, event: Expired) -> None:
         self._meter_of(event).expired += 1

@@ -10,6 +10,7 @@ from typing import Any
 import poussetaches
 from poussetaches import usage
 from poussetaches.channel.messages import Pulse
+from poussetaches.config import Config
 from poussetaches.model.histogram import Histogram
 from poussetaches.model.listing import oldest_due
 from poussetaches.model.named_queue import Queue
@@ -20,6 +21,7 @@ from poussetaches.supervisor.dumper import Dumper
 from poussetaches.supervisor.health import Signs, complaints, obstacles
 from poussetaches.supervisor.keeper import Keeper
 from poussetaches.supervisor.meters import MOST_QUEUES, QueueMeter
+from poussetaches.supervisor.sampler import Sampler
 
 #: Of a queue (the fields of ``schema.QueueNumbers``).
 Numbers = tuple[Any, ...]
@@ -37,6 +39,7 @@ class Stats:
         children: Children,
         dispatch: Dispatch,
         dumper: Dumper,
+        config: Config,
         *,
         started_at: float,
     ) -> None:
@@ -45,6 +48,7 @@ class Stats:
         self._dispatch = dispatch
         self._dumper = dumper
         self._started_at = started_at
+        self.sampler = Sampler(keeper, config.heartbeat_timeout)
         #: Whether every child has been ready once.
         self.started = False
         #: How long ticks took, seconds: whoever asks for anything waits for one.

@@ -331,6 +331,8 @@ NONSENSE_OF_AN_API: list[Message] = [
     Call(1, "status", {}, "x" * 65),
     Call(1, "page", {}),
     Call(1, "pause", {"for": "ever"}),
+    Call(1, "history", {"span": "1w"}),
+    Call(1, "history", {"span": ["5m"]}),
     Call(1, "status", NUMBERED),
     page(self=1),
     *[page(lists=lists) for lists in NO_LISTS],

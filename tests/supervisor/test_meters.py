@@ -119,6 +119,10 @@ def test_attempts_are_counted_by_what_they_brought(house: House) -> None:
     assert house.meters.origins[THERE][:2] == [2, 1]
     # What a worker took to its grave took nobody knows how long.
     assert view(meter.durations.raw)["count"] == 6
+    tally = house.meters.tally
+    assert (tally.pushed, tally.dead, tally.attempts) == (5, 1, 7)
+    assert (tally.succeeded, tally.failed, tally.lost) == (2, 2, 1)
+    assert tally.buckets == meter.durations.counts
 
 
 def test_times_are_measured_from_when_a_task_was_due(house: House) -> None:
@@ -245,6 +249,7 @@ def test_queues_beyond_so_many_share_a_meter(house: House) -> None:
     queues.purge("q7")
     queues.drop("q7")
     assert "q7" not in meters
+    assert meters.tally.pushed == MOST_QUEUES + 2
     assert meters[f"q{MOST_QUEUES}"].accepted == 0
 
 
