@@ -23,6 +23,7 @@ from poussetaches.schema import (
     ScheduleView,
     TaskView,
     WhyView,
+    history_json,
     stats_json,
 )
 
@@ -77,6 +78,10 @@ class Gateway:
             some, is_over = self._channel.call("queue_stats", after=after)
             queues += some
         return stats_json(told, queues)
+
+    def history(self, span: str) -> dict[str, Any]:
+        """What was in one of SPANS, point by point: see ``history_json``."""
+        return history_json(self._channel.call("history", span=span))
 
     def page(
         self,

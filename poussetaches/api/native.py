@@ -9,8 +9,13 @@ from gevent.lock import BoundedSemaphore
 
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
-from poussetaches.api.query import header
+from poussetaches.api.query import header, query_texts
+from poussetaches.errors import InvalidInput
+from poussetaches.model.ring import SPANS
 from poussetaches.schema import encode
+
+#: Of the history, unless asked otherwise.
+USUAL_SPAN = "5m"
 
 
 def routes(gateway: Gateway) -> Iterator[Route]:
@@ -30,5 +35,13 @@ def routes(gateway: Gateway) -> Iterator[Route]:
             content_type, body = render(gateway.stats(), header("ACCEPT"))
         return HTTPResponse(body, 200, {"Content-Type": content_type})
 
+    def history() -> HTTPResponse:
+        texts = query_texts(("span",), others=False)
+        span = texts.get("span", USUAL_SPAN)
+        if span not in SPANS:
+            raise InvalidInput(f"span: must be one of {', '.join(SPANS)}", field="span")
+        return HTTPResponse(encode(gateway.history(span)), 200, JSON)
+
     yield "GET", "/stats", stats
+    yield "GET", "/stats/history", history
     yield "GET", "/metrics", metrics

@@ -41,7 +41,7 @@ from poussetaches.schema.selection import (
     parse_states,
     read_selection,
 )
-from poussetaches.schema.stats import QueueNumbers, stats_json
+from poussetaches.schema.stats import QueueNumbers, history_json, stats_json
 from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
 from poussetaches.schema.trace import read_trace, with_trace
 from poussetaches.schema.why import WhyView, why_json
@@ -73,6 +73,7 @@ __all__ = [
     "clearing_cursor",
     "encode",
     "group_json",
+    "history_json",
     "job_json",
     "new_id",
     "origin_json",

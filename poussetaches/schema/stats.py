@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -49,6 +50,21 @@ def stats_json(
         "store": {**store, "syncs": view(store["syncs"])},
         "supervisor": {**supervisor, "ticks": view(supervisor["ticks"])},
     }
+
+
+def history_json(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The points of the charts. ``told``: by the supervisor."""
+    return {
+        **told,
+        "series": {name: _points(name, one) for name, one in told["series"].items()},
+    }
+
+
+def _points(name: str, values: Iterable[float]) -> list[float | None]:
+    isnan = math.isnan
+    if name in ("waiting", "in_flight"):
+        return [None if isnan(value) else int(value) for value in values]
+    return [None if isnan(value) else round(value, 6) for value in values]
 
 
 def _others_json(fields: Sequence[Any]) -> dict[str, Any]:

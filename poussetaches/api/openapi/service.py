@@ -11,15 +11,19 @@ from poussetaches.api.openapi.parts import (
     array,
     count,
     header,
+    moment,
     number,
+    one_of,
     operation,
     or_null,
+    query,
     record,
     schema,
     switch,
     text,
     whole,
 )
+from poussetaches.model.ring import SERIES, SPANS
 
 #: What ``GET /`` says, and some others say, too.
 STATUS: Mapping[str, Json] = {
@@ -64,6 +68,14 @@ def components() -> dict[str, Json]:
             },
             "required": [*STATUS, "accounting_difference", "attempts", "children"],
         },
+        "History": record(
+            {
+                "span": one_of(list(SPANS)),
+                "step": number("Seconds from a point to the next."),
+                "from": moment("Of the first point."),
+                "series": record({name: _series(name) for name in SERIES}),
+            }
+        ),
         "Health": record(
             {
                 "healthy": switch(),
@@ -77,6 +89,13 @@ def components() -> dict[str, Json]:
             {"ready": switch(), "complaints": array(text("A sentence."))}
         ),
     }
+
+
+def _series(name: str) -> Json:
+    """null: the service was not up; of how long attempts took also: there was none."""
+    value = count() if name in ("waiting", "in_flight") else number(minimum=0)
+    lengths = [span.points for span in SPANS.values()]
+    return array(or_null(value), minItems=min(lengths), maxItems=max(lengths))
 
 
 def _metrics() -> Json:
@@ -102,6 +121,20 @@ def operations() -> Operations:
             "showStats",
             "How the service is, at length.",
             {200: answer("The numbers.", schema("Stats"))},
+        ),
+    )
+    yield (
+        "GET",
+        "/stats/history",
+        operation(
+            "showHistory",
+            "What the service did of late, in points of the same distance.",
+            {200: answer("The points.", schema("History"))},
+            parameters=[
+                query(
+                    "span", one_of(list(SPANS)), "How far back; 5m if it is not said."
+                )
+            ],
         ),
     )
     yield (
