@@ -92,9 +92,11 @@ def earliest(
     queues: Iterable[Queue], aside: Iterable[Lane], behind: Line[Task]
 ) -> Task | None:
     """The first task of the lanes that stand in ``queues``, of those ``aside`` and of
-    those ``behind``. As ``beyond`` would say it, in a tenth of the time."""
-    lines = chain.from_iterable(queue.lines.values() for queue in queues)
-    lanes = [line.first() for line in lines]
-    firsts = [lane.first() for lane in (*lanes, *aside) if lane is not None]
-    there = [task for task in (*firsts, behind.first()) if task is not None]
+    those ``behind``. As ``beyond`` would say it, in a fifth of the time."""
+    lines = [line for queue in queues for line in queue.lines.values()]
+    fronts = [lane for line in lines if (lane := line.first()) is not None]
+    # These stand where their first task does.
+    lanes = [*aside, *([min(fronts, key=position)] if fronts else [])]
+    firsts = [*(lane.first() for lane in lanes), behind.first()]
+    there = [task for task in firsts if task is not None]
     return min(there, key=position, default=None)

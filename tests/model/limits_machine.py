@@ -43,6 +43,7 @@ from poussetaches.model.events import (
     Succeeded,
 )
 from poussetaches.model.limiter import UNITS
+from poussetaches.model.line import position
 from poussetaches.model.lookup import find_runnable
 from poussetaches.model.named_queue import REST
 from poussetaches.model.queue import TaskQueue
@@ -625,6 +626,8 @@ class LimitsMachine(RuleBasedStateMachine):
                 entry.attempts,
                 entry.is_leased,
             )
+        waiting = [t for t in queue.tasks.values() if t.state is State.WAITING]
+        assert queue.turns.first() is min(waiting, key=position, default=None)
         for name, one in queue.turns.queues.items():
             assert one.in_flight == self.in_flight(queue=name)
             tasks = [t for t in queue.tasks.values() if t.terms.queue == name]

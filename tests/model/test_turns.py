@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poussetaches.model.caps import Caps
 from poussetaches.model.line import Line, Position, position
 from poussetaches.model.named_queue import REST, SHARES
-from poussetaches.model.task import State, Task, Terms
+from poussetaches.model.task import Special, State, Task, Terms
 from poussetaches.model.turns import Turns
 
 #: When everything that waits is due.
@@ -197,3 +198,27 @@ def test_a_turn_costs_the_same_beside_many_that_may_not_go_on(
         turns.begin(task, NOW)
         in_flight.append(task)
     assert len(deeds) <= 5 * 100
+
+
+def test_the_first_of_all_may_be_kept_by_its_target_or_its_group() -> None:
+    turns = Turns(Caps(usual=1))
+
+    def add(eta: float, origin: str, group: str = "") -> Task:
+        terms = Terms(0, "", origin, special=Special(group=group) if group else None)
+        task = Task(f"{origin} {eta}", b"", "", 0.0, eta, 0, terms=terms)
+        turns.add(task)
+        return task
+
+    flying = add(1.0, "http://a:80")
+    turns.begin(flying, NOW)
+    flying.state = State.LEASED
+    last = add(9.0, "http://b:80", "g")
+    assert turns.first() is last
+    third = add(8.0, "http://c:80")
+    assert turns.first() is third
+    # Its target sees one attempt and may see no other.
+    capped = add(7.0, "http://a:80")
+    assert turns.first() is capped
+    # Another one of its group is to go first.
+    grouped = add(6.0, "http://d:80", "g")
+    assert turns.first() is grouped
