@@ -23,6 +23,9 @@ MAY_IMPORT = {
     "log": "",
     "title": "",
     "patch": "",
+    # How moments, spans and strange text are told to people, by whoever does.
+    "when": "",
+    "plain": "",
     "usage": "",
     "lifeline": "",
     "allocator": "",
@@ -54,14 +57,15 @@ MAY_IMPORT = {
     "supervisor": "store channel.server channel.messages channel.frames model config"
     " bind log usage lifeline errors",
     # The children know the supervisor by the channel only, and each other not at all.
-    "api": "child patch schema channel.client channel.messages model config log errors",
+    "api": "child patch schema channel.client channel.messages model config log when"
+    " plain errors",
     "worker": "child patch schema channel.client channel.messages model config bind log"
     " errors",
     "child": "channel.client channel.messages config log lifeline title errors",
     # What applications import: no server code.
     "client": "schema model errors",
     "cli": "supervisor store store.interchange store.adoption schema client model"
-    " config queue_section setting log title lifeline errors",
+    " config queue_section setting log title when plain lifeline errors",
     "__main__": "cli",
 }
 

@@ -19,8 +19,8 @@ from poussetaches.cli.selection import with_filters
 from poussetaches.cli.service import Service, with_url
 from poussetaches.cli.table import Column, show, show_json, with_json
 from poussetaches.cli.task import list_tasks
-from poussetaches.cli.when import relative
 from poussetaches.errors import Unavailable
+from poussetaches.when import relative
 
 #: So many at once: an answer that comes soon, and progress to be seen.
 SLICE = 1000

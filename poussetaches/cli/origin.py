@@ -11,7 +11,7 @@ import click
 from poussetaches.cli.group import Group
 from poussetaches.cli.service import Service, with_url
 from poussetaches.cli.table import Column, show, show_json, with_json
-from poussetaches.cli.when import relative, span
+from poussetaches.when import relative, span
 
 COLUMNS = (
     Column("ORIGIN", elastic=True, keeps_end=True),

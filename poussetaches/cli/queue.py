@@ -12,9 +12,9 @@ from poussetaches.cli.completion import queue_names
 from poussetaches.cli.group import Group
 from poussetaches.cli.service import Service, with_url
 from poussetaches.cli.table import Column, show, show_json, with_json
-from poussetaches.cli.when import span
 from poussetaches.errors import InvalidInput
 from poussetaches.queue_section import HEADER, describe_shown, read_fields
+from poussetaches.when import span
 
 COLUMNS = (
     Column("QUEUE", elastic=True),

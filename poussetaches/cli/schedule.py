@@ -14,8 +14,9 @@ import click
 from poussetaches.cli.completion import schedule_names
 from poussetaches.cli.group import Group
 from poussetaches.cli.service import Service, with_url
-from poussetaches.cli.table import Column, plain, show, show_json, with_json
-from poussetaches.cli.when import moment
+from poussetaches.cli.table import Column, show, show_json, with_json
+from poussetaches.plain import plain
+from poussetaches.when import moment
 
 COLUMNS = (
     Column("SCHEDULE", elastic=True),

@@ -7,8 +7,9 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from poussetaches.cli.table import GAP, Column, harmless, lines, plain
-from poussetaches.cli.when import moment, relative, span
+from poussetaches.cli.table import GAP, Column, lines
+from poussetaches.plain import harmless, plain
+from poussetaches.when import moment, relative, span
 
 #: Characters of a payload or a result that are shown; --json has all of them.
 LONGEST = 2000

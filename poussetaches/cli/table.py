@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from poussetaches.plain import plain
+
 #: Between two columns.
 GAP = "  "
 #: An elastic column is cut to no less than that, in columns of the terminal.
@@ -98,20 +100,6 @@ def lines(
         drawn = [click.style(drawn[0], bold=True)]
     colours = COLOURS if coloured else {}
     return drawn + [_line(columns, widths, row, colours) for row in rows]
-
-
-def plain(value: object) -> str:
-    """As one line, and ``harmless``."""
-    return harmless(" ".join(str(value).split()))
-
-
-def harmless(text: str) -> str:
-    """What does nothing to a terminal, whatever a stranger answered."""
-    return "".join(one if one.isprintable() else _spelled(one) for one in text)
-
-
-def _spelled(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def terminal_width() -> int | None:

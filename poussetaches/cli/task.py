@@ -20,15 +20,15 @@ from poussetaches.cli.story import story
 from poussetaches.cli.table import (
     Column,
     is_coloured,
-    plain,
     show,
     show_json,
     terminal_width,
     with_json,
 )
-from poussetaches.cli.when import relative
 from poussetaches.errors import InvalidInput
 from poussetaches.model.task import DEFAULT_QUEUE
+from poussetaches.plain import plain
+from poussetaches.when import relative
 
 #: Tasks that a list shows unless asked for more.
 SHOWN = 50

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from poussetaches.cli.table import Column, cut, harmless, lines, plain
-from poussetaches.cli.when import relative, span
+from poussetaches.cli.table import Column, cut, lines
+from poussetaches.plain import harmless, plain
+from poussetaches.when import relative, span
 
 #: The rates shown are those of the last minute.
 WINDOW = "1m"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from poussetaches.cli.table import Column, cut, lines, measure, plain
+from poussetaches.cli.table import Column, cut, lines, measure
+from poussetaches.plain import plain
 
 COLUMNS = (
     Column("NAME", elastic=True),

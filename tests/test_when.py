@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from poussetaches.cli.when import moment, relative, span
+from poussetaches.when import moment, relative, span
 
 
 @pytest.mark.parametrize(
