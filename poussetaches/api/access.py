@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Set in the environ of who was let in without the key that others need.
 STRANGER = "poussetaches.stranger"
+#: Set in the environ of whose key may read only: what it could not do is not offered.
+READ_ONLY = "poussetaches.read_only"
 
 #: Methods that change nothing.
 _SAFE = frozenset({"GET", "HEAD"})
@@ -74,6 +76,7 @@ class Access:
         if may_read:
             if environ["REQUEST_METHOD"] not in _SAFE:
                 raise forbidden("This key may read, and change nothing.")
+            environ[READ_ONLY] = True
             return
         if self._is_open(environ):
             environ[STRANGER] = True

@@ -35,6 +35,8 @@ from poussetaches.api.direct import (
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.health import Health
 from poussetaches.api.openapi import view as openapi
+from poussetaches.api.web import overview, surface
+from poussetaches.api.web.render import answering, error_page
 from poussetaches.errors import MethodNotAllowed, NotFound, PousseTachesError
 
 if TYPE_CHECKING:
@@ -58,13 +60,14 @@ def make_app(gateway: Gateway, vitals: Health) -> WSGIApplication:
         queues.routes(gateway),
         origins.routes(gateway),
         tasks.routes(gateway),
-        lists.routes(gateway),
+        lists.routes(gateway, answering(overview.showing(gateway))),
         dead.routes(gateway),
         second_ancestor.routes(gateway),
         third_ancestor.routes(gateway),
         schedules.routes(gateway),
         health.routes(vitals),
         openapi.routes(),
+        surface.routes(gateway),
     ):
         for method, path, bottle_view in routes:
             app.route(path, method=method, callback=_answering(bottle_view))
@@ -102,7 +105,8 @@ def _response(plain: Plain) -> HTTPResponse:
 
 
 def _error_page(error: HTTPError) -> Iterable[bytes]:
-    """What bottle itself says no to, in our words. bottle keeps the error's headers."""
+    """What bottle itself says no to, in our words: as a page to those who came by one.
+    bottle keeps the error's headers."""
     told: PousseTachesError
     if error.status_code == 404:
         told = NotFound("There is nothing at this path.")
@@ -110,5 +114,10 @@ def _error_page(error: HTTPError) -> Iterable[bytes]:
         told = MethodNotAllowed("This path does not take this method.")
     else:
         told = PousseTachesError(str(error.body))
+    if request.environ["PATH_INFO"].startswith(f"{surface.PATH}/"):
+        shown = error_page(told)
+        for name, value in shown.headerlist:
+            error.set_header(name, value)
+        return [shown.body]
     error.content_type = "application/json"
     return [error_json(told)]

@@ -92,11 +92,16 @@ def answer(view: DirectView, environ: WSGIEnvironment) -> Plain:
 
 def refusal(error: PousseTachesError) -> Plain:
     """The answer that says ``error``."""
-    status = next(status for kind, status in STATUSES if isinstance(error, kind))
+    status = status_of(error)
     headers = JSON
     if isinstance(error, Unavailable):
         headers = [*JSON, ("Retry-After", str(error.retry_after))]
     return Plain(status, headers, error_json(error))
+
+
+def status_of(error: PousseTachesError) -> int:
+    """The status of an answer that says ``error``."""
+    return next(status for kind, status in STATUSES if isinstance(error, kind))
 
 
 def error_json(error: PousseTachesError) -> bytes:

@@ -3,14 +3,15 @@ the api."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from bottle import HTTPResponse
+from bottle import HTTPResponse, request
 
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.page import page
 from poussetaches.api.query import query_texts
+from poussetaches.api.web.browser import prefers_page
 from poussetaches.model.filter import Filter
 from poussetaches.schema import FILTERS, encode, parse_filter, parse_states
 
@@ -19,12 +20,22 @@ USUAL_STATES = "waiting,leased"
 USUAL_PAGE = 100
 
 
-def routes(gateway: Gateway) -> Iterator[Route]:
-    """Method, path and view of everything this surface has."""
+#: In the query of a page that a browser comes to; what else there is asks for a list.
+MESSAGE = frozenset({"did", "count"})
+
+
+def routes(gateway: Gateway, overview: Callable[[], HTTPResponse]) -> Iterator[Route]:
+    """Method, path and view of everything this surface has. ``overview``: what browsers
+    see at the path of the second ancestor's page."""
 
     def listed() -> HTTPResponse:
+        accept = request.headers.get("Accept", "")
+        if prefers_page(accept) and MESSAGE.issuperset(request.query):
+            return overview()
         states, filter = _asked("limit", "cursor")
-        return page(gateway, states, filter, usual=USUAL_PAGE)
+        answer = page(gateway, states, filter, usual=USUAL_PAGE)
+        answer.set_header("Vary", "Accept")
+        return answer
 
     def count() -> HTTPResponse:
         total = gateway.count(*_asked())

@@ -22,6 +22,7 @@ from poussetaches.api.openapi.parts import (
     whole,
 )
 from poussetaches.api.page import LONGEST_PAGE
+from poussetaches.api.web.browser import PAGE
 from poussetaches.model.target import MAX_URL_LENGTH
 from poussetaches.schema import DEAD_FILTERS, FILTERS
 from poussetaches.schema.selection import CAUSE_ID, LONGEST_TEXT, STATES
@@ -117,6 +118,13 @@ def operations() -> Operations:
                 parameters=(*paging(LONGEST_PAGE), *filtering(filters)),
             ),
         )
+    listed = answer(
+        "A page of them; to a browser that comes without a query, a page for people.",
+        schema("Tasks"),
+        lines=True,
+        headers=page["headers"],
+    )
+    listed["content"][PAGE] = {"schema": text("HTML. Its twin for programs: `/stats`.")}
     state = "|".join(STATES)
     states = query(
         "state",
@@ -129,7 +137,7 @@ def operations() -> Operations:
         operation(
             "listTasks",
             "Tasks by state, and by what they have in common.",
-            {200: page},
+            {200: listed},
             parameters=(states, *paging(USUAL_PAGE), *filtering(FILTERS)),
         ),
     )
