@@ -20,6 +20,7 @@ class Origin:
         "in_flight",
         "lanes",
         "name",
+        "reason",
         "rests",
         "spared",
     )
@@ -34,6 +35,8 @@ class Origin:
         self.in_flight = 0
         #: None: it is not in trouble.
         self.gate: Gate | None = None
+        #: What said last that it is away, in a few words; "": nothing has.
+        self.reason = ""
         #: Its gate is shut for a while.
         self.rests = False
         #: When its gate is to be looked at again; infinity: no time is set.

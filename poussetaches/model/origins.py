@@ -51,9 +51,16 @@ class Origins(dict[str, Origin]):
             self._forget(origin)
 
     def hold(
-        self, origin: Origin, now: float, hold_limit: float, *, unreached: bool
+        self,
+        origin: Origin,
+        now: float,
+        hold_limit: float,
+        *,
+        unreached: bool,
+        reason: str = "",
     ) -> None:
-        """An attempt found that ``origin`` is not there (see Gate)."""
+        """An attempt found that ``origin`` is not there (see Gate), and by what."""
+        origin.reason = reason
         if origin.gate is None:
             origin.gate = Gate(now)
         origin.gate.hold(now, origin.in_flight, hold_limit, unreached=unreached)

@@ -25,6 +25,8 @@ class OriginView(NamedTuple):
     cap: int | None
     in_flight: int
     waiting: int
+    #: What said last that it is away; None: it is not.
+    reason: str | None = None
 
 
 def origin_json(view: OriginView) -> dict[str, Any]:

@@ -22,6 +22,9 @@ from poussetaches.model.turns import Turns
 
 log = logging.getLogger(__name__)
 
+#: Of the words for why a target is away, bytes.
+LONGEST_REASON = 200
+
 #: What is said of an attempt that did not succeed.
 SAID: dict[type[Event], str] = {
     Died: "dead",
@@ -88,10 +91,18 @@ def heed(
     if is_away and not is_steered:
         # Where a handler fails alone, its target is not away.
         if was_held or isinstance(events[0], Deferred):
-            origins.hold(origin, now, hold_limit, unreached=outcome.unreached)
+            origins.hold(
+                origin,
+                now,
+                hold_limit,
+                unreached=outcome.unreached,
+                reason=_reason(outcome),
+            )
     elif outcome.unread:
         if was_held:
-            origins.hold(origin, now, hold_limit, unreached=True)
+            origins.hold(
+                origin, now, hold_limit, unreached=True, reason=_reason(outcome)
+            )
     elif outcome.status == TOO_MANY and not outcome.ok:
         origins.slow(origin, now, outcome.retry_after)
     elif outcome.status != NO_ANSWER:
@@ -104,3 +115,10 @@ def heed(
             else "target is waited for no more",
             extra=fields(origin=origin.name),
         )
+
+
+def _reason(outcome: Outcome) -> str:
+    """Why its target counts as away."""
+    if outcome.status != NO_ANSWER:
+        return f"answered {outcome.status}"
+    return outcome.error[:LONGEST_REASON].decode("utf-8", "replace")

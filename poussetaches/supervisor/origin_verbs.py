@@ -41,11 +41,12 @@ class OriginVerbs:
         ``schema.origin.OriginView``)."""
         skew = self._keeper.queue.skew
         gate, state = origin.gate, _state(origin)
-        since = limit = probe_at = None
+        since = limit = probe_at = reason = None
         if gate is not None:
             # Of one that is only suspected nothing is said: it goes on as ever.
             if gate.since is not None and state != "open":
                 since = gate.since + skew
+                reason = origin.reason or None
             limit = None if gate.limit == math.inf else int(gate.limit)
             probe_at = gate.opens_at + skew if origin.rests else None
         return (
@@ -57,6 +58,7 @@ class OriginVerbs:
             origin.cap,
             origin.in_flight,
             sum(map(len, origin.lanes.values())),
+            reason,
         )
 
     def _lift(self, origin: str | None) -> int:

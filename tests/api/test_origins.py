@@ -7,7 +7,7 @@ import pytest
 from poussetaches.errors import NotFound
 from tests.api.test_queues import Channel, ask
 
-VIEW = ("http://127.0.0.1:8000", "held", 1e9, 1e9 + 4, 1, None, 0, 12)
+VIEW = ("http://127.0.0.1:8000", "held", 1e9, 1e9 + 4, 1, None, 0, 12, "answered 503")
 SHOWN = {
     "origin": "http://127.0.0.1:8000",
     "state": "held",
@@ -17,6 +17,7 @@ SHOWN = {
     "cap": None,
     "in_flight": 0,
     "waiting": 12,
+    "reason": "answered 503",
 }
 
 

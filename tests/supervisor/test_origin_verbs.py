@@ -101,7 +101,7 @@ def test_a_held_one_says_since_when_and_when_it_is_tried_next(house: House) -> N
     now = house.clock.time + 100.0
     [told] = house.shown()
     assert told == OriginView(
-        "http://a:80", "held", now, now + FIRST_PAUSE, 1, None, 0, 3
+        "http://a:80", "held", now, now + FIRST_PAUSE, 1, None, 0, 3, "refused"
     )
     house.clock.time += FIRST_PAUSE
     task = house.begin()
@@ -132,6 +132,19 @@ def test_one_that_was_waited_for_too_long_is_given_up(house: House) -> None:
     assert (told.state, told.limit, house.told()["held"]) == ("given up", None, 0)
     assert house.lift("http://a:80") == 1
     assert house.shown()[0].state == "open"
+
+
+def test_why_one_is_away_is_told_until_it_answers(house: House) -> None:
+    house.push("a1", "a2")
+    for status in (503, 502):
+        house.attempt(Outcome(False, status, b"<h1>Bad gateway</h1>"))
+        house.clock.time += 60.0
+    [told] = house.shown()
+    assert (told.state, told.reason) == ("held", "answered 502")
+    house.keeper.conclude(house.begin(), OK)
+    assert house.shown()[0].reason is None
+    house.attempt(BUSY)
+    assert (house.shown()[0].state, house.shown()[0].reason) == ("slowed", None)
 
 
 def test_what_is_lifted_goes_on_at_once(house: House) -> None:

@@ -32,6 +32,7 @@ def components() -> dict[str, Json]:
                 "cap": or_null(count("Its `origin_concurrency`.")),
                 "in_flight": count(),
                 "waiting": count(),
+                "reason": or_null(text("What said last that it is away.")),
             }
         ),
         "Lift": record(
