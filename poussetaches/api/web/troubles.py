@@ -96,7 +96,7 @@ def _origins(origins: Sequence[OriginView], held: int, now: float) -> Iterator[T
                 then += f", it is tried again in {span(max(0.0, one.next_probe - now))}"
         else:
             then = ", and is waited for no more: its tasks spend their attempts"
-        text = f"{one.origin} is away{since}{then}."
+        text = f"{one.origin} {_away(one.reason or '', since)}{then}."
         yield Trouble(True, text, "/ui/tasks", {"origin": one.origin})
     more = held - sum(one.state == "held" for one in shown[:MOST])
     if more > 0:
@@ -142,6 +142,15 @@ def _dumps(store: Mapping[str, Any], now: float) -> Iterator[Trouble]:
             f"No dump was written{since}, it failed {times}: the journal grows. The log"
             " says why.",
         )
+
+
+def _away(reason: str, since: str) -> str:
+    """That an origin is, by what said so (see ``aftermath.heed``)."""
+    if reason.startswith("connection refused"):
+        return f"refuses connections{since}"
+    if reason.startswith("answered "):
+        return f"answers {reason.removeprefix('answered ')}{since}"
+    return f"is away{since}" + (f" ({reason})" if reason else "")
 
 
 def _that_wait(count: int) -> str:
