@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poussetaches.api.access import STRANGER, Access
+from poussetaches.api.access import READ_ONLY, STRANGER, Access
 from poussetaches.api.refusal import Refused
 from poussetaches.config import Config
 
@@ -113,6 +113,14 @@ def test_a_read_key_reads_and_changes_nothing() -> None:
             assert verdict(KEYS, method, authorization=authorization) == 0
         for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"):
             assert verdict(KEYS, method, authorization=authorization) == 403
+
+
+def test_whose_key_may_only_read_is_known() -> None:
+    for key, knows in ((READ, True), (KEY, False)):
+        told = {"authorization": f"Bearer {key}"}
+        _, environ, _ = decide(Access(KEYS), "GET", "/tasks", told)
+        assert (READ_ONLY in environ) is knows
+    assert READ_ONLY not in decide(Access(Config()), "GET", "/tasks", {})[1]
 
 
 def test_health_is_for_everybody_and_says_less_without_a_key() -> None:

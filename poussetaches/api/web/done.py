@@ -19,6 +19,7 @@ def done(word: str, count: str) -> str:
     """The sentence, "" for a word that is none."""
     if word not in DONE:
         return ""
-    number = int(count) if count.isascii() and count.isdigit() else 1
+    is_number = count.isascii() and count.isdigit() and len(count) <= 12
+    number = int(count) if is_number else 1
     one, several = DONE[word]
     return one if number == 1 else several.format(n=f"{number:,}")

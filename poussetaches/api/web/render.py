@@ -141,11 +141,17 @@ def _rendered(name: str, told: dict[str, Any]) -> bytes:
     return text.encode()
 
 
+class _Template(SimpleTemplate):  # type: ignore[misc]
+    """One that escapes our way. bottle makes those that it includes of its class alone,
+    without its settings."""
+
+    def prepare(self, **options: Any) -> None:
+        super().prepare(**{**options, "escape_func": escaped})
+
+
 @cache
-def _template(name: str) -> SimpleTemplate:
-    template = SimpleTemplate(name=f"{name}.html", lookup=[str(FOLDER)])
-    template.prepare(escape_func=escaped)
-    return template
+def _template(name: str) -> _Template:
+    return _Template(name=f"{name}.html", lookup=[str(FOLDER)])
 
 
 # --- what templates call --------------------------------------------------------------

@@ -82,7 +82,8 @@ def _queues(stats: Mapping[str, Any]) -> Iterator[Trouble]:
         text = f"Queue {name}: the oldest task that is due waits for {span(seconds)}."
         yield Trouble(True, text, "/ui/tasks", {"queue": name})
     if late[MOST:]:
-        yield Trouble(True, f"{counted(len(late) - MOST, 'more queue')} late.")
+        more = len(late) - MOST
+        yield Trouble(True, f"{counted(more, 'more queue')} {_are(more)} late.")
 
 
 def _origins(origins: Sequence[OriginView], held: int, now: float) -> Iterator[Trouble]:
