@@ -3,12 +3,15 @@ ancestor had one. Runs in the api."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bottle import HTTPResponse, request
+from gevent.lock import BoundedSemaphore
 
+from poussetaches.api.access import READ_ONLY
 from poussetaches.api.ancestor import Route
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.web import render
@@ -18,8 +21,16 @@ from poussetaches.errors import PousseTachesError
 from poussetaches.schema import encode, parse_lift
 
 PATH = "/tasks"
-#: Origins in trouble that are shown.
+#: Origins in trouble that are shown, and queues.
 MOST_ORIGINS = 50
+MOST_QUEUES = 20
+#: Seconds between two looks of a page that is open, and more where there are so many
+#: queues that their numbers cost time.
+PAUSE, LONG_PAUSE = 2, 5
+MANY_QUEUES = 40
+#: What one page was shown less than so many seconds ago, the next one is, too: as many
+#: as are open cost no more than two.
+FRESH = 1.0
 
 
 def showing(gateway: Gateway) -> Callable[[], HTTPResponse]:
@@ -40,8 +51,18 @@ def routes(gateway: Gateway) -> Iterator[Route]:
     def enter() -> HTTPResponse:
         return render.see(PATH)
 
+    # By whether the key may only read: when it was made, and what.
+    kept: dict[bool, tuple[float, bytes]] = {}
+    looking = BoundedSemaphore(1)
+
     def live() -> HTTPResponse:
-        return render.fragment("live", **_figures(gateway))
+        read_only = READ_ONLY in request.environ
+        with looking:
+            made_at, body = kept.get(read_only, (-math.inf, b""))
+            if time.monotonic() - made_at >= FRESH:
+                body = render.fragment("live", **_figures(gateway)).body
+                kept[read_only] = time.monotonic(), body
+        return render.piece(body)
 
     def doing(act: Callable[[Form], tuple[str, int]]) -> Callable[[], HTTPResponse]:
         def view() -> HTTPResponse:
@@ -50,6 +71,7 @@ def routes(gateway: Gateway) -> Iterator[Route]:
                 did, count = act(form)
             except PousseTachesError as error:
                 return _page(gateway, error)
+            kept.clear()
             return render.see(back_of(form, PATH), did, count)
 
         return view
@@ -90,6 +112,7 @@ def _figures(gateway: Gateway) -> dict[str, Any]:
     stats = gateway.stats()
     origins, _, _ = gateway.origins()
     now = time.time()
+    queues = sorted(stats["queues"].items(), key=_urgency)
     in_trouble = [one for one in origins if one.state != "open"]
     children = stats["children"]
     found = troubles(stats, origins, now)
@@ -101,7 +124,9 @@ def _figures(gateway: Gateway) -> dict[str, Any]:
         "rates": stats["rates"]["1m"],
         "slots": sum(one["slots"] for one in children),
         "troubles": found,
-        "queues": sorted(stats["queues"].items(), key=_urgency),
+        "pause": PAUSE if len(queues) < MANY_QUEUES else LONG_PAUSE,
+        "queues": queues[:MOST_QUEUES],
+        "more_queues": max(0, len(queues) - MOST_QUEUES),
         "origins": in_trouble[:MOST_ORIGINS],
         "more_origins": max(0, len(in_trouble) - MOST_ORIGINS),
         "processes": [_supervisor(stats), *children],

@@ -75,7 +75,12 @@ def page(
 
 def fragment(name: str, **told: Any) -> HTTPResponse:
     """A piece of a page, to be put in its place."""
-    return HTTPResponse(_rendered(name, told), 200, dict(HEADERS))
+    return piece(_rendered(name, told))
+
+
+def piece(body: bytes) -> HTTPResponse:
+    """The same, made before."""
+    return HTTPResponse(body, 200, dict(HEADERS))
 
 
 def failing(error: PousseTachesError | None) -> dict[str, Any]:

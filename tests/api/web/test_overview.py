@@ -8,6 +8,7 @@ import re
 import pytest
 
 from poussetaches.api.web.done import DONE
+from poussetaches.api.web.overview import MANY_QUEUES, MOST_QUEUES
 from poussetaches.errors import ChannelError, NotFound, PousseTachesError, StoreFull
 from tests.api.web.scripted import Gateway, child, origin, queue
 from tests.api.web.site import HOSTILE, Page, Site, check
@@ -101,6 +102,17 @@ def test_queues_and_processes_are_told_of() -> None:
     assert (meter["value"], meter["max"]) == ("32", "128")
 
 
+def test_of_many_queues_those_are_shown_that_have_most_trouble() -> None:
+    queues = {f"q{n}": queue(waiting=n) for n in range(MANY_QUEUES)}
+    page = overview(Site(Gateway(queues=queues | {"late": queue(oldest_due=1.0)})))
+    shown = [one.text for one in page.all("th", scope="row")][:MOST_QUEUES]
+    assert shown[:3] == ["late", f"q{MANY_QUEUES - 1}", f"q{MANY_QUEUES - 2}"]
+    assert all(name == "late" or name[0] == "q" for name in shown)
+    assert f"{MANY_QUEUES + 1 - MOST_QUEUES} more queues" in page.html
+    poll = page.one("div", id="now").attributes
+    assert poll["hx-trigger"] == "every 5s, refresh"
+
+
 def test_a_moment_is_in_words_and_exact() -> None:
     page = overview(Site(Gateway(origin(next_probe=None))))
     since = page.all("time", datetime="2001-09-09T01:46:40Z")[0]
@@ -147,6 +159,23 @@ def test_live_is_the_changing_part_of_the_page() -> None:
         (there,), (here,) = page.all("dl", class_=part), live.all("dl", class_=part)
         assert there.text == here.text
     assert live.one("title").text == page.one("title").text
+
+
+def test_many_open_pages_cost_no_more_than_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("poussetaches.api.web.overview.FRESH", 3600.0)
+    gateway = Gateway()
+    site = Site(gateway)
+    first = site.get("/ui/live")
+    gateway.told["waiting"] = 4711
+    assert site.get("/ui/live").body == first.body
+    # But who did something sees what came of it.
+    site.post("/ui/pause")
+    assert "4,711" in site.get("/ui/live").page.html
+    monkeypatch.setattr("poussetaches.api.web.overview.FRESH", 0.0)
+    gateway.told["waiting"] = 4712
+    assert "4,712" in site.get("/ui/live").page.html
 
 
 def test_focus_outlives_what_is_live() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from base64 import b64encode
+from configparser import ConfigParser
 from hashlib import sha384
 from pathlib import Path
 
@@ -87,6 +88,17 @@ def test_a_file_is_kept_for_ever_as_its_address_changes_with_it() -> None:
 )
 def test_nothing_else_is_served(name: str) -> None:
     assert Site(Gateway()).get(f"/ui/static/{name}").status == 404
+
+
+def test_all_of_it_is_installed() -> None:
+    """Python packages have other files only as far as setup.cfg names them."""
+    package = render.FOLDER.parents[1]
+    settings = ConfigParser()
+    settings.read(package.parent / "setup.cfg")
+    patterns = settings["options.package_data"]["poussetaches"].split()
+    named = {path for pattern in patterns for path in package.glob(pattern)}
+    there = {path for path in render.FOLDER.parent.rglob("*") if path.is_file()}
+    assert there and there <= named
 
 
 def test_the_page_is_light() -> None:
