@@ -9,11 +9,14 @@
   const PAUSES = { "5m": 2000, "1h": 20000, "1d": 60000 };
   const WORDS = { "5m": "the last 5 minutes", "1h": "the last hour", "1d": "the last day" };
 
-  const rate = (value) =>
-    value === 0 ? "0" : value.toFixed(value >= 100 ? 0 : value >= 1 ? 1 : 2);
+  const rate = (value) => String(+value.toFixed(value >= 100 ? 0 : value >= 1 ? 1 : 2));
   const span = (value) =>
     value === 0 ? "0" : value < 1 ? `${+(value * 1000).toPrecision(3)} ms` : `${+value.toPrecision(3)} s`;
-  const count = (value) => Math.round(value).toLocaleString("en");
+  const count = (value) => (+value.toFixed(1)).toLocaleString("en");
+
+  // Lines are told apart by more than their colour.
+  const DASHES = [[], [7, 3], [2, 3]];
+  const BORDERS = ["solid", "dashed", "dotted"];
 
   const CHARTS = {
     throughput: { told: rate, unit: "/s", lines: { pushed: "pushed", attempts: "attempts", succeeded: "done" } },
@@ -21,6 +24,9 @@
     latency: { told: span, unit: "", lines: { p50: "half within", p95: "95 % within", p99: "99 % within" } },
     depth: { told: count, unit: "", lines: { waiting: "waiting", in_flight: "in flight" } },
   };
+
+  // Steps of the time axis, s: it tells hours and minutes.
+  const MINUTES = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200];
 
   let shown = "5m";
   let latest = null;
@@ -37,6 +43,7 @@
       label,
       stroke: colour(`--line-${index + 1}`),
       width: 2,
+      dash: DASHES[index],
       points: { show: false },
       value: (_, value) => (value == null ? "–" : chart.told(value) + chart.unit),
     }));
@@ -45,7 +52,8 @@
       height: 170,
       cursor: { sync: { key: "overview" }, drag: { x: false, y: false }, points: { show: false } },
       scales: { y: { range: (_, least, most) => [0, most > 0 ? most * 1.1 : 1] } },
-      axes: [axis, { ...axis, size: 62, values: (_, splits) => splits.map(chart.told) }],
+      axes: [{ ...axis, size: 32, values: "{HH}:{mm}", incrs: MINUTES }, { ...axis, size: 62, values: (_, splits) => splits.map(chart.told) }],
+      legend: { markers: { dash: (_, index) => BORDERS[index - 1] } },
       series: [{ label: "time", value: "{HH}:{mm}:{ss}" }, ...series],
     };
     return new uPlot(options, [[]], place);
