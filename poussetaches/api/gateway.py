@@ -223,9 +223,10 @@ class Gateway:
         """Why a task is not running."""
         return WhyView._make(self._channel.call("why", id=id))
 
-    def origins(self) -> tuple[list[OriginView], int, int]:
-        """Some origins, those in trouble first; how many there are, and are held."""
-        told = self._channel.call("origins")
+    def origins(self, *, in_trouble: bool = False) -> tuple[list[OriginView], int, int]:
+        """Some origins, those in trouble first, or alone; how many there are, and are
+        held."""
+        told = self._channel.call("origins", in_trouble=in_trouble)
         views = [OriginView._make(fields) for fields in told["origins"]]
         return views, told["total"], told["held"]
 

@@ -28,10 +28,12 @@ class OriginVerbs:
         """By verb."""
         return {"origins": self._list, "origins_lift": self._lift}
 
-    def _list(self) -> dict[str, Any]:
+    def _list(self, in_trouble: bool = False) -> dict[str, Any]:
+        """Some origins; ``in_trouble``: of those alone."""
         origins = self._keeper.queue.turns.origins
+        most = min(MOST_SHOWN, len(origins.troubled)) if in_trouble else MOST_SHOWN
         return {
-            "origins": [self._view(one) for one in origins.worst(MOST_SHOWN)],
+            "origins": [self._view(one) for one in origins.worst(most)],
             "total": len(origins),
             "held": len(origins.held),
         }

@@ -58,8 +58,8 @@ class House:
     def attempt(self, outcome: Outcome) -> None:
         self.keeper.conclude(self.begin(), outcome)
 
-    def told(self) -> dict[str, Any]:
-        told: dict[str, Any] = self._table["origins"]()
+    def told(self, **asked: Any) -> dict[str, Any]:
+        told: dict[str, Any] = self._table["origins"](**asked)
         return told | {"origins": [OriginView._make(one) for one in told["origins"]]}
 
     def shown(self) -> list[OriginView]:
@@ -121,6 +121,14 @@ def test_one_that_has_enough_is_slowed(house: House) -> None:
     assert (slowed.state, slowed.since, slowed.limit) == ("slowed", None, 1)
     assert slowed.next_probe == house.clock.time + 20.0
     assert (capped.state, capped.limit, capped.cap) == ("open", None, 2)
+
+
+def test_those_in_trouble_can_be_asked_for_alone(house: House) -> None:
+    house.push("a1", "b1", "c1")
+    house.attempt(REFUSED)
+    told = house.told(in_trouble=True)
+    assert [one.origin for one in told["origins"]] == ["http://a:80"]
+    assert (told["total"], told["held"]) == (3, 1)
 
 
 def test_one_that_was_waited_for_too_long_is_given_up(house: House) -> None:

@@ -110,7 +110,7 @@ def _page(gateway: Gateway, error: PousseTachesError | None = None) -> HTTPRespo
 def _figures(gateway: Gateway) -> dict[str, Any]:
     """What both templates are told."""
     stats = gateway.stats()
-    origins, _, _ = gateway.origins()
+    origins, _, _ = gateway.origins(in_trouble=True)
     now = time.time()
     queues = sorted(stats["queues"].items(), key=_urgency)
     in_trouble = [one for one in origins if one.state != "open"]
