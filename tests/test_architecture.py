@@ -34,6 +34,7 @@ MAY_IMPORT = {
     # A list of targets is read by what it is later applied with.
     "setting": "bind api_keys model errors",
     "queue_section": "setting model errors",
+    "push_text": "errors",
     # Files of others, and ours.
     "taskqueue_ini": "queue_section model errors",
     "config_file": "taskqueue_ini queue_section model errors",
@@ -57,15 +58,15 @@ MAY_IMPORT = {
     "supervisor": "store channel.server channel.messages channel.frames model config"
     " bind log usage lifeline errors",
     # The children know the supervisor by the channel only, and each other not at all.
-    "api": "child patch schema channel.client channel.messages model config log when"
-    " plain errors",
+    "api": "child patch schema channel.client channel.messages model config log"
+    " push_text when plain errors",
     "worker": "child patch schema channel.client channel.messages model config bind log"
     " errors",
     "child": "channel.client channel.messages config log lifeline title errors",
     # What applications import: no server code.
     "client": "schema model errors",
     "cli": "supervisor store store.interchange store.adoption schema client model"
-    " config queue_section setting log title when plain lifeline errors",
+    " config queue_section push_text setting log title when plain lifeline errors",
     "__main__": "cli",
 }
 

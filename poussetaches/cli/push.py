@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 from base64 import b64encode
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import click
 from poussetaches.cli.completion import queue_names
 from poussetaches.cli.service import Service, with_url
 from poussetaches.errors import InvalidInput
+from poussetaches.push_text import is_json, read_expected, read_header, read_waits
 
 
 @click.command()
@@ -115,7 +115,7 @@ def push(
     """
     body: dict[str, Any] = {
         "url": target,
-        "expected": _expected(expected),
+        "expected": read_expected(expected),
         "schedule": schedule,
         "delay": delay,
     }
@@ -129,7 +129,7 @@ def push(
     if backoff is not None:
         body["backoff"] = _backoff(backoff)
     if headers:
-        body["headers"] = dict(_header(text) for text in headers)
+        body["headers"] = dict(map(read_header, headers))
     body["format"] = form
     for field, value in others.items():
         if isinstance(value, float) and not math.isfinite(value):
@@ -140,33 +140,8 @@ def push(
     click.echo(Service(url).push(given))
 
 
-def _expected(text: str) -> int | str | list[int | str]:
-    words = [word.strip() for word in text.split(",")]
-    found: list[int | str] = [
-        int(word) if re.fullmatch("[0-9]{1,9}", word) else word for word in words
-    ]
-    return found[0] if len(found) == 1 else found
-
-
 def _backoff(text: str) -> Any:
-    if text.lstrip().startswith(("{", "[")):
-        return _from_json("backoff", text)
-    try:
-        waits = [float(word) for word in text.split(",")]
-    except ValueError:
-        waits = [math.nan]
-    if not all(map(math.isfinite, waits)):
-        raise InvalidInput(
-            "backoff: must be numbers with commas between, or JSON", field="backoff"
-        )
-    return waits
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise InvalidInput("header: must be 'Name: value'", field="header")
-    return name.strip(), value.strip()
+    return _from_json("backoff", text) if is_json(text) else read_waits(text)
 
 
 def _from_json(field: str, text: str) -> Any:
