@@ -12,8 +12,10 @@ from poussetaches.schema.edit import Edit, parse_edit
 from poussetaches.schema.expected import FIRST_STATUS, LAST_STATUS
 from poussetaches.schema.follow_ups import parse_follow_ups
 from poussetaches.schema.group import GroupView, group_json
+from poussetaches.schema.how import check_json
 from poussetaches.schema.job import job_json, parse_job
 from poussetaches.schema.json import encode
+from poussetaches.schema.mask import meant_headers, meant_url
 from poussetaches.schema.message import parse_message, read_message
 from poussetaches.schema.origin import OriginView, origin_json, parse_lift
 from poussetaches.schema.push import (
@@ -42,7 +44,7 @@ from poussetaches.schema.selection import (
     read_selection,
 )
 from poussetaches.schema.stats import QueueNumbers, history_json, stats_json
-from poussetaches.schema.task import NANOSECONDS, TaskView, task_json
+from poussetaches.schema.task import NANOSECONDS, TaskView, push_json, task_json
 from poussetaches.schema.trace import read_trace, with_trace
 from poussetaches.schema.why import WhyView, why_json
 
@@ -70,11 +72,14 @@ __all__ = [
     "Selection",
     "TaskView",
     "WhyView",
+    "check_json",
     "clearing_cursor",
     "encode",
     "group_json",
     "history_json",
     "job_json",
+    "meant_headers",
+    "meant_url",
     "new_id",
     "origin_json",
     "parse_batch",
@@ -88,6 +93,7 @@ __all__ = [
     "parse_queue",
     "parse_selection",
     "parse_states",
+    "push_json",
     "queue_json",
     "read_message",
     "read_selection",

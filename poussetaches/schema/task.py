@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from poussetaches.model.task import PLAIN, Spec, State, Terms
+from poussetaches.model.task import DEFAULT_QUEUE, PLAIN, Spec, State, Terms
 from poussetaches.schema.attempt import History, attempts_json, under_way_json
 from poussetaches.schema.how import how_json
 from poussetaches.schema.json import readable
@@ -65,6 +65,25 @@ def task_json(task: TaskView) -> dict[str, Any]:
     if task.history is not None:
         shown |= _history_json(task, task.history)
     return shown
+
+
+def push_json(spec: Spec, terms: Terms, schedule: str = "") -> dict[str, Any]:
+    """What a push must say for a task of these, or for a ``schedule``; of when, only
+    its eta. Secrets are masked."""
+    said: dict[str, Any] = {
+        "url": shown_url(spec.url),
+        "payload": base64(_payload(spec)),
+        **how_json(spec),
+        "queue": None if terms.queue == DEFAULT_QUEUE else terms.queue,
+        "expected": None if spec.expected == 200 else spec.expected,
+        "max_retries": terms.max_retries,
+        "key": terms.key or None,
+        **special_json(terms.special),
+        "schedule": schedule or None,
+    }
+    if "json" in said:
+        del said["payload"]
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _history_json(task: TaskView, history: History) -> dict[str, Any]:
