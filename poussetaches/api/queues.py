@@ -22,7 +22,7 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         return _answer({"queues": queues})
 
     def show(name: str) -> HTTPResponse:
-        return _answer(queue_json(gateway.queue_view(_possible(name))))
+        return _answer(queue_json(gateway.queue_view(possible(name))))
 
     def put(name: str) -> HTTPResponse:
         view = gateway.set_queue(check_name(name), parse_queue(request.body.read()))
@@ -30,16 +30,16 @@ def routes(gateway: Gateway) -> Iterator[Route]:
 
     def switch(paused: bool) -> Callable[[str], HTTPResponse]:
         def view(name: str) -> HTTPResponse:
-            gateway.queue_view(_possible(name))  # a misspelt one is refused, not made
+            gateway.queue_view(possible(name))  # a misspelt one is refused, not made
             return _answer(queue_json(gateway.set_queue(name, {"paused": paused})))
 
         return view
 
     def purge(name: str) -> HTTPResponse:
-        return _answer({"cancelled": gateway.purge_queue(_possible(name))})
+        return _answer({"cancelled": gateway.purge_queue(possible(name))})
 
     def drop(name: str) -> HTTPResponse:
-        gateway.drop_queue(_possible(name))
+        gateway.drop_queue(possible(name))
         return HTTPResponse(b"", 200)
 
     yield "GET", "/queues", listed
@@ -51,7 +51,7 @@ def routes(gateway: Gateway) -> Iterator[Route]:
     yield "POST", "/queue/<name>/purge", purge
 
 
-def _possible(name: str) -> str:
+def possible(name: str) -> str:
     """``name``, if there may be a queue of it; the supervisor trusts us not to ask for
     others. Raises NotFound."""
     try:

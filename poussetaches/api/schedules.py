@@ -53,7 +53,7 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         count = query_number("count", usual=REHEARSED, most=MOST_REHEARSED)
         schedule = gateway.schedule(name)
         runs: list[Coming] = []
-        for coming in islice(_coming(gateway, schedule, time.time()), count):
+        for coming in islice(coming_runs(gateway, schedule, time.time()), count):
             runs.append(coming)
             if len(runs) % TURN == 0:
                 gevent.sleep(0)
@@ -88,7 +88,10 @@ def _shown(schedule: ScheduleView) -> HTTPResponse:
     return HTTPResponse(encode(schedule_json(schedule)), 200, JSON)
 
 
-def _coming(gateway: Gateway, schedule: ScheduleView, now: float) -> Iterator[Coming]:
+def coming_runs(
+    gateway: Gateway, schedule: ScheduleView, now: float
+) -> Iterator[Coming]:
+    """All of them that come; of a paused one, those that would."""
     special = schedule.terms.special
     zone = "" if special is None else special.timezone
     rule, where = gateway.rules.read(schedule.rule, zone), gateway.rules.zone_of(zone)

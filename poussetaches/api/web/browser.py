@@ -87,6 +87,12 @@ def read_form(environ: WSGIEnvironment) -> Form:
     return Form(pairs)
 
 
+def query_form(environ: WSGIEnvironment) -> Form:
+    """What is asked in the address, as if it were filled in in a form."""
+    query: str = environ.get("QUERY_STRING", "")
+    return Form(parse_qsl(query, keep_blank_values=True))
+
+
 def back_of(form: Form, usual: str) -> str:
     """Where the form stood (its field ``back``): a path of a page, below the prefix;
     ``usual`` if it says nothing that may be one."""

@@ -11,6 +11,20 @@ from collections.abc import Mapping
 DONE: Mapping[str, tuple[str, str]] = {
     "paused": ("Paused: no attempt begins until you resume.",) * 2,
     "resumed": ("Resumed: what is due is delivered again.",) * 2,
+    "pushed": ("Pushed: the task is safe with the service.",) * 2,
+    "pushed-before": ("That key was pushed before: its task is there already.",) * 2,
+    "scheduled": ("Pushed: the schedule is there.",) * 2,
+    "schedule-run": ("A run of it was pushed, beside its own runs.",) * 2,
+    "schedule-paused": ("The schedule is paused: no run of it comes.",) * 2,
+    "schedule-resumed": ("The runs of the schedule come again.",) * 2,
+    "schedule-cancelled": ("The schedule is cancelled.",) * 2,
+    "queue-made": ("The queue is there.",) * 2,
+    "queue-changed": ("Changed. It holds from the next attempt on.",) * 2,
+    "queue-same": ("Nothing was filled in otherwise than it is.",) * 2,
+    "queue-paused": ("The queue is paused: no attempt of it begins.",) * 2,
+    "queue-resumed": ("The queue is delivered again.",) * 2,
+    "queue-dropped": ("The queue is dropped.",) * 2,
+    "purged": ("One task was cancelled.", "{n} tasks were cancelled."),
     "lifted": ("The origin is tried again now.", "{n} origins are tried again now."),
 }
 

@@ -7,7 +7,7 @@ from itertools import chain
 
 from poussetaches.api.ancestor import Route
 from poussetaches.api.gateway import Gateway
-from poussetaches.api.web import overview, static
+from poussetaches.api.web import overview, queues, schedules, static
 from poussetaches.api.web.render import answering
 
 #: What all paths of it begin with, and no path of other surfaces.
@@ -16,6 +16,10 @@ PATH = "/ui"
 
 def routes(gateway: Gateway) -> Iterator[Route]:
     """Method, path and view of everything this surface has."""
-    for method, path, view in chain(overview.routes(gateway)):
+    for method, path, view in chain(
+        overview.routes(gateway),
+        schedules.routes(gateway),
+        queues.routes(gateway),
+    ):
         yield method, path, answering(view)
     yield "GET", f"{PATH}/static/<name:path>", answering(static.serve)
