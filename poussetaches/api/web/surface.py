@@ -7,7 +7,7 @@ from itertools import chain
 
 from poussetaches.api.ancestor import Route
 from poussetaches.api.gateway import Gateway
-from poussetaches.api.web import overview, queues, schedules, static
+from poussetaches.api.web import overview, push, queues, schedules, static
 from poussetaches.api.web.render import answering
 
 #: What all paths of it begin with, and no path of other surfaces.
@@ -20,6 +20,7 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         overview.routes(gateway),
         schedules.routes(gateway),
         queues.routes(gateway),
+        push.routes(gateway),
     ):
         yield method, path, answering(view)
     yield "GET", f"{PATH}/static/<name:path>", answering(static.serve)
