@@ -13,7 +13,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 EDITABLE := --config-settings editable_mode=compat --editable
 
 .PHONY: help demo test faults faults-long fuzz lint check clean
-.PHONY: bench bench-million bench-peers bench-charts bench-tools
+.PHONY: bench bench-million bench-peers bench-charts bench-tools browser
 
 help:
 	@echo 'make demo    start the service with an example application and watch it work'
@@ -32,11 +32,25 @@ demo: $(VENV)/ready-to-run
 
 # Two tests at a time, but for those that measure time. Branches are counted where that
 # slows nothing down that is timed: not in the tests that start the real program.
-test: $(VENV)/ready-to-test
+test: $(VENV)/ready-to-test browser
 	@$(RUN) -m pytest -m 'not process' -n 2 --cov --cov-report=
 	@$(RUN) -m coverage report
 	@$(RUN) -m pytest -m 'process and not alone' -n 2 --dist loadfile
 	@$(RUN) -m pytest -m alone
+
+# The pages are tried in a browser. Root on a Debian can have one; without one, those
+# tests are skipped.
+browser:
+	@for name in chromium chromium-browser google-chrome-stable google-chrome; do \
+	  command -v $$name >/dev/null && exit 0; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo 'Installing chromium with apt-get, for the tests of the pages ...'; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+	    apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core; } \
+	    >/dev/null && exit 0; \
+	fi; \
+	echo 'Without a browser the pages are not tested: sudo apt-get install chromium'
 
 faults: $(VENV)/ready-to-test
 	@$(RUN) -m tests.faults
