@@ -25,27 +25,15 @@ from poussetaches.cli.main import cli
 from poussetaches.cli.service import Service as Asker
 from poussetaches.errors import PousseTachesError, Unavailable
 from tests.support.connection import Connection
+from tests.support.guarded import KEY, READ, Guarded, bearer
 from tests.support.processes import processes
 from tests.support.receiver import Receiver
 from tests.support.service import Service, free_port, wait_until
 
 pytestmark = pytest.mark.process
 
-KEY, OTHER, READ = "s3cret-" + "k" * 16, "s3cret-" + "o" * 16, "s3cret-" + "r" * 16
+OTHER = "s3cret-" + "o" * 16
 TOMORROW = 86_400
-
-
-class Guarded(Service):
-    """A service that has keys, and is not to be asked for its state without one."""
-
-    def _answers(self) -> bool:
-        assert self.process is not None
-        status = self.process.poll()
-        assert status is None, f"the service ended with status {status}\n{self.log}"
-        try:
-            return self.get("/ready", timeout=2).status_code == 200
-        except requests.RequestException:
-            return False
 
 
 class AtSocket(Service):
@@ -60,10 +48,6 @@ class AtSocket(Service):
             return ready
         except Unavailable:
             return False
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
 
 
 def push(service: Service, key: str | None = None, **options: Any) -> int:
