@@ -13,7 +13,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 EDITABLE := --config-settings editable_mode=compat --editable
 
 .PHONY: help demo test faults faults-long fuzz lint check clean
-.PHONY: bench bench-million bench-peers bench-charts bench-tools browser
+.PHONY: bench bench-million bench-peers bench-charts bench-tools browser screenshots
 
 help:
 	@echo 'make demo    start the service with an example application and watch it work'
@@ -25,6 +25,7 @@ help:
 	@echo 'make bench   measure rates, cost and latency; make bench-million a million tasks;'
 	@echo '             make bench-peers the same work on Celery, Dramatiq, Huey, RQ;'
 	@echo '             make bench-charts draws what was measured into docs/'
+	@echo 'make screenshots  the pictures of the page in docs/, in six minutes'
 	@echo 'make clean   remove what make made'
 
 demo: $(VENV)/ready-to-run
@@ -108,6 +109,9 @@ bench-tools:
 
 bench-peers: $(VENV)/ready-to-test
 	@$(RUN) -m bench.peers --json .bench/peers.json
+
+screenshots: $(VENV)/ready-to-draw browser
+	@$(RUN) -m tests.web docs/page
 
 clean:
 	rm -rf $(VENV) .bench build dist *.egg-info .coverage .coverage.* htmlcov
