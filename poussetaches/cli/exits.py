@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import click
 
-from poussetaches.cli.table import harmless
 from poussetaches.errors import (
     Conflict,
     Forbidden,
@@ -17,6 +16,7 @@ from poussetaches.errors import (
     Unauthorized,
     Unavailable,
 )
+from poussetaches.plain import harmless
 
 #: What it says no with, and the exit status that a script may branch on. Whatever else
 #: goes wrong is REFUSED; wrong usage is 2, as click has it.

@@ -7,7 +7,7 @@ import json
 import click
 
 from poussetaches.cli.service import Service, with_url
-from poussetaches.cli.when import span
+from poussetaches.when import span
 
 
 @click.command()

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.api.web.site import BROWSER, Page, check
-from tests.processes.test_access import KEY, READ, Guarded
+from tests.support.guarded import KEY, READ, Guarded
 from tests.support.service import wait_until
 
 pytestmark = pytest.mark.process
