@@ -21,10 +21,16 @@ class Field(NamedTuple):
     errors: tuple[str, ...] = ()
     #: Of an area, lines.
     rows: int = 3
+    #: Has a line for itself; an area has one anyway.
+    long: bool = False
 
     @property
     def id(self) -> str:
         return f"field-{self.name}"
+
+    @property
+    def is_wide(self) -> bool:
+        return self.long or self.kind == "area"
 
     def wrong(self, told: Mapping[str, str]) -> str:
         """What is wrong with it, of the sentences that are ``told`` by field."""

@@ -118,5 +118,6 @@ def _pushed(gateway: Gateway, id: str) -> tuple[dict[str, Any], tuple[str, str]]
     fields = push_json(task.spec, task.terms)
     at = 0.0 if task.history is None else task.history.pushed_at
     if at and not task.attempts and "eta" not in fields and task.eta - at >= 1:
-        fields["countdown"] = round(task.eta - at, DIGITS)
+        wait = round(task.eta - at, DIGITS)
+        fields["countdown"] = int(wait) if wait.is_integer() else wait
     return fields, (f"/ui/task/{render.part(id)}", "To the task")

@@ -46,7 +46,8 @@ GROUPS = (
     Group(
         "What",
         (
-            Field("url", "URL", _ADDRESS),
+            Field("url", "URL", _ADDRESS, long=True),
+            Field("queue", "Queue", "Left empty: default."),
             Field("kind", "Payload is", kind="choice", choices=KINDS),
             Field(
                 "payload",
@@ -56,7 +57,6 @@ GROUPS = (
                 errors=("json",),
                 rows=5,
             ),
-            Field("queue", "Queue", "Left empty: default."),
         ),
     ),
     Group(

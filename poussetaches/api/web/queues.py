@@ -87,7 +87,8 @@ def routes(gateway: Gateway) -> Iterator[Route]:
             title=f"Purge queue {name}?",
             text=f"{many} will be cancelled: what waits in queue {name}, but for runs"
             " of schedules. Attempts under way go on. This cannot be undone.",
-            verb=f"Cancel {many}",
+            verb=f"Purge {many}",
+            leave="Keep them",
         )
 
     def purge(name: str) -> HTTPResponse:
@@ -104,6 +105,7 @@ def routes(gateway: Gateway) -> Iterator[Route]:
             text=f"{waiting} in it wait, {view['in_flight']:,} are in flight; it can be"
             " dropped only if nothing is. Its settings are forgotten.",
             verb=f"Drop queue {name}",
+            leave="Keep it",
         )
 
     def drop(name: str) -> HTTPResponse:

@@ -71,6 +71,7 @@ def routes(gateway: Gateway) -> Iterator[Route]:
             action=render.url(f"{there}/cancel"),
             fields=(),
             verb="Cancel the schedule",
+            leave="Keep it",
             back=there,
         )
 

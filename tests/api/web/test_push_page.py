@@ -159,7 +159,7 @@ def test_the_commands_after_a_push_push_the_same(service: Supervised) -> None:
     assert body == {
         "url": URL,
         "payload": "aGk=",
-        "countdown": 90.0,
+        "countdown": 90,
         "key": "k",
         "headers": {"X-A": "it's"},
     }

@@ -280,7 +280,7 @@ def test_a_purge_says_how_many_and_leaves_runs_of_schedules(mail: Supervised) ->
     path = f"{MAIL}/purge"
     page = mail.page(path)
     assert "3 tasks will be cancelled" in page.one("main").text
-    assert page.all("button", class_="strong")[0].text == "Cancel 3 tasks"
+    assert page.all("button", class_="strong")[0].text == "Purge 3 tasks"
     assert len(mail.queue.tasks) == 5
     answer = mail.site().post(path, **filled_in(page, path))
     assert answer.headers["location"] == f"{MAIL}?did=purged&count=3"
