@@ -59,7 +59,7 @@ class Clearing:
     def groups(self, filter: Filter, *, limit: int, cursor: str | None) -> Groups:
         """Dead letters that fit, by their causes."""
         self.group()
-        if filter.queue is None and not filter.url:
+        if filter.queue is None and not filter.url and not filter.text:
             told = self._gateway.dead(
                 "groups", filter=filter, limit=limit, cursor=cursor
             )

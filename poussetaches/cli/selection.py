@@ -25,6 +25,9 @@ def with_filters(command: Callable[..., None]) -> Callable[..., None]:
         metavar="STATUS",
         help="Last answered with: 503, 5xx, none (no answer), several with commas.",
     )
+    @click.option(
+        "--text", help="Has TEXT in its URL, key, group, metadata or last error."
+    )
     @functools.wraps(command)
     def run(
         *args: Any,
@@ -32,9 +35,11 @@ def with_filters(command: Callable[..., None]) -> Callable[..., None]:
         target: str | None,
         origin: str | None,
         status: str | None,
+        text: str | None,
         **given: Any,
     ) -> None:
         asked = {"queue": queue, "url": target, "origin": origin, "status": status}
+        asked["text"] = text
         filters = {name: value for name, value in asked.items() if value is not None}
         command(*args, filters=filters, **given)
 

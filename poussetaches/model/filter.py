@@ -11,6 +11,8 @@ from poussetaches.model.task import Task
 
 #: Finds the URL, UTF-8, in a sealed Spec.
 UrlOf = Callable[[bytes], bytes]
+#: Finds the metadata, JSON in UTF-8, in the same.
+MetadataOf = Callable[[bytes], bytes]
 
 
 class Filter(NamedTuple):
@@ -27,6 +29,9 @@ class Filter(NamedTuple):
     statuses: tuple[tuple[int, int], ...] = ()
     #: Of dead letters: the id of their cause.
     cause: str | None = None
+    #: What stands somewhere in its URL, key, group, metadata or last error, UTF-8, in
+    #: small letters: those of ASCII are the same as large ones.
+    text: bytes = b""
 
     @property
     def is_wide(self) -> bool:
@@ -39,9 +44,14 @@ class Filter(NamedTuple):
         at = task.eta if self.cause is None else task.last_run_at
         return at, task.order
 
-    def test(self, url_of: UrlOf) -> Callable[[Task], bool]:
+    def weight(self, task: Task) -> int:
+        """How many bytes are read, at most, to find out whether ``task`` fits: of what
+        may be long."""
+        return len(task.error or b"") if self.text else 0
+
+    def test(self, url_of: UrlOf, metadata_of: MetadataOf) -> Callable[[Task], bool]:
         """Says of a task whether it fits, but for its cause."""
-        queue, origin, url, statuses, _ = self
+        queue, origin, url, statuses, _, text = self
 
         def fits(task: Task) -> bool:
             terms = task.terms
@@ -53,15 +63,27 @@ class Filter(NamedTuple):
                 status = task.error_status
                 if not any(first <= status <= last for first, last in statuses):
                     return False
-            return not url or _shown(url_of(task.spec)).startswith(url)
+            if not url and not text:
+                return True
+            shown = _shown(url_of(task.spec))
+            return shown.startswith(url) and (not text or has_text(task, shown))
+
+        def has_text(task: Task, shown: bytes) -> bool:
+            key, special = task.terms.key, task.terms.special
+            return (
+                text in shown.lower()
+                or (task.error is not None and text in task.error.lower())
+                or (key != "" and text in key.encode().lower())
+                or (special is not None and text in special.group.encode().lower())
+                or text in metadata_of(task.spec).lower()
+            )
 
         return fits
 
 
 def _shown(url: bytes) -> bytes:
-    if b"@" not in url:
-        return url
-    return hide_password(url.decode("utf-8", "replace")).encode()
+    """As everybody may see it: a filter is no way to guess a password."""
+    return hide_password(url.decode("utf-8", "replace")).encode() if b"@" in url else url
 
 
 #: Lets every task through.

@@ -20,8 +20,8 @@ from poussetaches.model.line import Position, position
 from poussetaches.model.queue import TaskQueue
 from poussetaches.model.task import Task
 
-#: A slice ends after the task that brings its specs and errors to this many bytes, or
-#: after so many were looked at: a millisecond or so.
+#: A slice ends after the task that brings its specs and errors, or the errors that were
+#: searched, to this many bytes, or after so many were looked at: a millisecond or so.
 SLICE_BYTES = 256 * 1024
 SLICE_TASKS = 1000
 
@@ -75,6 +75,8 @@ def cut(
         if fits is None or fits(task):
             chosen.append(task)
             size += len(task.spec) + len(task.error or b"")
+        else:
+            size += filter.weight(task)
     return Slice(chosen, None)
 
 
@@ -95,14 +97,15 @@ def count(
     fits: Callable[[Task], bool],
 ) -> Count:
     """As ``tasks``, but only how many."""
-    number = 0
+    number = size = 0
     last: Position | None = None
     beyond = _beyond(queue, lists, filter, after, SLICE_TASKS + 1)
     for looked_at, task in enumerate(beyond):
-        if looked_at == SLICE_TASKS:
+        if looked_at == SLICE_TASKS or size > SLICE_BYTES:
             return Count(number, last)
         last = (task.eta, task.order)
         number += fits(task)
+        size += filter.weight(task)
     return Count(number, None)
 
 

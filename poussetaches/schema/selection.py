@@ -15,7 +15,7 @@ from poussetaches.schema.json import read_object
 from poussetaches.schema.special import origin_of
 
 #: What a filter may say, and what one of dead letters may.
-FILTERS = ("queue", "url", "origin", "status")
+FILTERS = ("queue", "url", "origin", "status", "text")
 DEAD_FILTERS = ("cause", *FILTERS)
 STATES = tuple(name for name in LISTS if name != RUNS)
 #: The most ids that a selection may name.
@@ -51,7 +51,8 @@ class Selection(NamedTuple):
 def parse_filter(given: Mapping[str, Any]) -> Filter:
     """What ``given`` says under the names of DEAD_FILTERS; whatever else stands there
     is somebody else's. Raises InvalidInput naming the field and the reason."""
-    text = {name: _text(given, name) for name in ("queue", "url", "origin", "cause")}
+    names = ("queue", "url", "origin", "cause", "text")
+    text = {name: _text(given, name) for name in names}
     cause = text["cause"]
     if cause is not None and not _is_cause(cause):
         raise InvalidInput(
@@ -65,6 +66,7 @@ def parse_filter(given: Mapping[str, Any]) -> Filter:
         (text["url"] or "").encode(),
         () if given.get("status") is None else _statuses(given["status"]),
         cause,
+        (text["text"] or "").encode().lower(),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from poussetaches.channel.messages import url_of
+from poussetaches.channel.messages import metadata_of, url_of
 from poussetaches.errors import ChannelError, Unavailable
 from poussetaches.model import listing
 from poussetaches.model.cursor import read_cursor, write_cursor
@@ -21,7 +21,7 @@ from poussetaches.supervisor.keeper import Keeper
 
 View = tuple[Any, ...]
 
-#: Characters of a queue, an origin, a URL that a filter may name: more than any has.
+#: Characters of a text that a filter may name: more than any has.
 LONGEST_TEXT = 10_000
 #: Ranges of statuses that a filter may have.
 MOST_RANGES = 100
@@ -47,7 +47,7 @@ class ListVerbs:
         if asked.cause is not None:
             found = dead_slice(queue, asked, after, limit=most)
         else:
-            fits = None if asked.is_wide else asked.test(url_of)
+            fits = None if asked.is_wide else asked.test(url_of, metadata_of)
             found = listing.tasks(
                 queue, names, limit=most, after=after, filter=asked, fits=fits
             )
@@ -67,7 +67,7 @@ class ListVerbs:
         known = listing.total(queue, names, asked)
         if known is not None:
             return {"number": known, "cursor": None}
-        fits = asked.test(url_of)
+        fits = asked.test(url_of, metadata_of)
         found = listing.count(queue, names, after=after, filter=asked, fits=fits)
         return {"number": found.number, "cursor": write_cursor(found.cursor)}
 
@@ -81,7 +81,7 @@ def dead_slice(
 ) -> listing.Slice:
     """Dead letters that fit, also by their cause. Raises Unavailable if they have not
     been grouped yet."""
-    fits = None if filter.is_wide else filter.test(url_of)
+    fits = None if filter.is_wide else filter.test(url_of, metadata_of)
     if filter.cause is None:
         return listing.tasks(
             queue, ("dead",), limit=limit, after=after, filter=filter, fits=fits
@@ -112,19 +112,19 @@ def read_filter(fields: Any) -> Filter:
     """A Filter, as it came over the channel. Raises ChannelError."""
     if not isinstance(fields, list) or len(fields) != len(ALL):
         raise ChannelError(f"a filter of {fields!r:.50}")
-    queue, origin, url, statuses, cause = fields
+    queue, origin, url, statuses, cause, text = fields
     texts = (queue, origin, cause)
     if (
         any(not isinstance(one, str | None) for one in texts)
         or any(len(one) > LONGEST_TEXT for one in texts if one is not None)
-        or not isinstance(url, bytes)
-        or len(url) > LONGEST_TEXT
+        or any(not isinstance(one, bytes) for one in (url, text))
+        or any(len(one) > 4 * LONGEST_TEXT for one in (url, text))
         or not isinstance(statuses, list)
         or len(statuses) > MOST_RANGES
     ):
         raise ChannelError(f"a filter of {fields!r:.100}")
     ranges = tuple(_range(one) for one in statuses)
-    return Filter(queue, origin, url, ranges, cause)
+    return Filter(queue, origin, url, ranges, cause, text)
 
 
 def _range(ends: Any) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poussetaches.channel.messages import seal, unseal, url_of
+from poussetaches.channel.messages import metadata_of, seal, unseal, url_of
 from poussetaches.errors import InvalidInput
 from poussetaches.model import (
     decisions,
@@ -122,7 +122,7 @@ def walk(
     """The same, slice by slice."""
     seen: list[Task] = []
     after: Position | None = None
-    fits = None if filter.is_wide else filter.test(url_of)
+    fits = None if filter.is_wide else filter.test(url_of, metadata_of)
     while True:
         some = tasks(queue, lists, limit=limit, after=after, filter=filter, fits=fits)
         seen += some.tasks
@@ -166,6 +166,8 @@ FILTERS = st.builds(
     origin=st.sampled_from([None, None, "http://1:80", "http://9:80"]),
     url=st.sampled_from([b"", b"http://1:80/", b"http://1:80/t", b"http"]),
     statuses=st.sampled_from([(), ((500, 599),), ((0, 0), (-1, -1))]),
+    cause=st.none(),
+    text=st.sampled_from([b"", b"", b":80/t", b"no"]),
 )
 
 
@@ -192,7 +194,11 @@ def test_a_filtered_list_is_the_list_of_all_filtered(
         after, counted = None, 0
         while True:
             some = count(
-                queue, lists, after=after, filter=filter, fits=filter.test(url_of)
+                queue,
+                lists,
+                after=after,
+                filter=filter,
+                fits=filter.test(url_of, metadata_of),
             )
             counted += some.number
             after = some.cursor
@@ -229,6 +235,10 @@ def fits_plainly(task: Task, filter: Filter) -> bool:
         filter.queue in (None, task.terms.queue)
         and filter.origin in (None, task.terms.origin)
         and unseal(task.spec).url.encode().startswith(filter.url)
+        and any(
+            filter.text in one
+            for one in (unseal(task.spec).url.encode(), task.error or b"")
+        )
         and (
             not filter.statuses
             or any(task.error_status in range(a, b + 1) for a, b in filter.statuses)

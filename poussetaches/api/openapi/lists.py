@@ -45,6 +45,12 @@ FILTER: Mapping[str, Json] = {
         " several with commas.",
         pattern=f"^{_STATUS}(,{_STATUS}){{0,49}}$",
     ),
+    "text": text(
+        "What stands in their URL, key, group, metadata or last error. Large letters"
+        " of ASCII are the same as small ones.",
+        minLength=1,
+        maxLength=LONGEST_TEXT,
+    ),
     "cause": text(
         "Of dead letters: as `/dead/groups` gives it.",
         pattern=f"^[0-9a-f]{{{CAUSE_ID}}}$",
