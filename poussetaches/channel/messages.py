@@ -170,9 +170,9 @@ _read_rest = msgspec.msgpack.Decoder(tuple[Expected, How | None]).decode
 
 #: In a sealed Spec: the heads of arrays of so many, and nothing.
 _FOUR_FIELDS, _TWO_FIELDS, _NIL = 0x94, b"\x92", 0xC0
-#: As long is what stands behind the payload of most: a status that is expected, and
-#: nothing of how.
-LONGEST_PLAIN = 4
+#: How those of most pushes end: with a 200 that is expected, and nothing of how. No
+#: metadata does, which is UTF-8.
+_USUAL_END = b"\xcc\xc8\xc0"
 
 
 def pack(message: Message) -> bytes:
@@ -236,17 +236,21 @@ def unseal(sealed: bytes) -> Spec:
 def url_of(sealed: bytes) -> bytes:
     """The URL in what ``seal`` closed, UTF-8, without opening the rest: it comes first,
     after the head of the array and its own length."""
-    start, end = _url_ends(sealed)
-    return sealed[start:end]
+    kind = sealed[1]
+    if kind < 0xD9:
+        return sealed[2 : 2 + (kind & 0x1F)]
+    start = 2 + (1 << kind - 0xD9)
+    return sealed[start : start + int.from_bytes(sealed[2:start], "big")]
 
 
 def metadata_of(sealed: bytes) -> bytes:
     """The metadata in the same, JSON in UTF-8; b"" if there is none. The payload, which
     may be long, is not read. Raises ChannelError."""
-    _, end = _url_ends(sealed)
-    rest = sealed[_payload_end(sealed, end) :]
-    if len(rest) <= LONGEST_PLAIN or sealed[0] != _FOUR_FIELDS:
+    if sealed.endswith(_USUAL_END) or sealed[0] != _FOUR_FIELDS:
         return b""
+    kind = sealed[1]
+    head = 2 if kind < 0xD9 else 2 + (1 << kind - 0xD9)
+    rest = sealed[_payload_end(sealed, head + len(url_of(sealed))) :]
     try:
         _, how = _read_rest(_TWO_FIELDS + rest)
     except ValueError as error:
@@ -254,17 +258,9 @@ def metadata_of(sealed: bytes) -> bytes:
     return b"" if how is None else how.metadata.encode()
 
 
-def _url_ends(sealed: bytes) -> tuple[int, int]:
-    kind = sealed[1]
-    if kind < 0xD9:
-        return 2, 2 + (kind & 0x1F)
-    start = 2 + (1 << kind - 0xD9)
-    return start, start + int.from_bytes(sealed[2:start], "big")
-
-
 def _payload_end(sealed: bytes, at: int) -> int:
     """Where the bytes end that begin ``at``, or the nil in their place."""
-    if len(sealed) == at or sealed[at] == _NIL:
+    if sealed[at] == _NIL:
         return at + 1
     start = at + 1 + (1 << sealed[at] - 0xC4)
     return start + int.from_bytes(sealed[at + 1 : start], "big")

@@ -15,6 +15,11 @@ UrlOf = Callable[[bytes], bytes]
 MetadataOf = Callable[[bytes], bytes]
 
 
+#: A task that is searched for a text costs a slice as much as one of so many bytes that
+#: is shown: the same slice has about half as many as with other filters.
+TEXT_WEIGHT = 512
+
+
 class Filter(NamedTuple):
     """What all of them have in common; a task must fit everything that is given."""
 
@@ -45,9 +50,9 @@ class Filter(NamedTuple):
         return at, task.order
 
     def weight(self, task: Task) -> int:
-        """How many bytes are read, at most, to find out whether ``task`` fits: of what
-        may be long."""
-        return len(task.error or b"") if self.text else 0
+        """What it takes of a slice (see ``listing.SLICE_BYTES``) to find out whether
+        ``task`` fits."""
+        return TEXT_WEIGHT + len(task.error or b"") if self.text else 0
 
     def test(self, url_of: UrlOf, metadata_of: MetadataOf) -> Callable[[Task], bool]:
         """Says of a task whether it fits, but for its cause."""
@@ -83,7 +88,9 @@ class Filter(NamedTuple):
 
 def _shown(url: bytes) -> bytes:
     """As everybody may see it: a filter is no way to guess a password."""
-    return hide_password(url.decode("utf-8", "replace")).encode() if b"@" in url else url
+    return (
+        hide_password(url.decode("utf-8", "replace")).encode() if b"@" in url else url
+    )
 
 
 #: Lets every task through.

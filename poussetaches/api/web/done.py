@@ -7,6 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+
+def _words(word: str, past: str) -> dict[str, tuple[str, str]]:
+    """What was done to tasks, of which there may have been others."""
+    ends = {
+        "": "",
+        "_some": "; with the others that could not be done, they had changed",
+        "_more": "; there are more, begin again for the rest",
+    }
+    return {
+        word + kind: (f"1 task is {past}{end}.", f"{{n}} tasks are {past}{end}.")
+        for kind, end in ends.items()
+    }
+
+
 #: One, and several; without ``{n}`` the number does not matter.
 DONE: Mapping[str, tuple[str, str]] = {
     "paused": ("Paused: no attempt begins until you resume.",) * 2,
@@ -26,6 +40,19 @@ DONE: Mapping[str, tuple[str, str]] = {
     "queue-dropped": ("The queue is dropped.",) * 2,
     "purged": ("One task was cancelled.", "{n} tasks were cancelled."),
     "lifted": ("The origin is tried again now.", "{n} origins are tried again now."),
+    "run": ("An attempt begins now.", "{n} attempts begin now."),
+    "run_some": (
+        "An attempt begins now; the others cannot.",
+        "{n} attempts begin now; the others cannot.",
+    ),
+    "edited": ("The task is changed.",) * 2,
+    "canary": (
+        "One dead letter is tried again, this one: if it succeeds, retry the others.",
+    )
+    * 2,
+    **_words("cancelled", "cancelled"),
+    **_words("deleted", "deleted"),
+    **_words("retried", "tried again"),
 }
 
 

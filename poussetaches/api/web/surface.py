@@ -7,7 +7,16 @@ from itertools import chain
 
 from poussetaches.api.ancestor import Route
 from poussetaches.api.gateway import Gateway
-from poussetaches.api.web import overview, push, queues, schedules, static
+from poussetaches.api.web import (
+    dead,
+    overview,
+    push,
+    queues,
+    schedules,
+    static,
+    task,
+    tasks,
+)
 from poussetaches.api.web.render import answering
 
 #: What all paths of it begin with, and no path of other surfaces.
@@ -21,6 +30,9 @@ def routes(gateway: Gateway) -> Iterator[Route]:
         schedules.routes(gateway),
         queues.routes(gateway),
         push.routes(gateway),
+        tasks.routes(gateway),
+        task.routes(gateway),
+        dead.routes(gateway),
     ):
         yield method, path, answering(view)
     yield "GET", f"{PATH}/static/<name:path>", answering(static.serve)

@@ -64,6 +64,17 @@
     }
   });
 
+  // --- boxes of a list -----------------------------------------------------------------
+
+  for (const all of document.querySelectorAll("[data-select-all]")) {
+    const boxes = [...all.form.querySelectorAll('input[type="checkbox"][name="id"]')];
+    all.hidden = false;
+    all.addEventListener("click", () => {
+      const some = boxes.some((box) => !box.checked);
+      for (const box of boxes) box.checked = some;
+    });
+  }
+
   // --- what was done is told once, and not again when the page is read again -----------
 
   const address = new URL(window.location.href);
