@@ -4,7 +4,7 @@ what comes of it."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -126,34 +126,3 @@ def supervised(directory: Path) -> Iterator[Supervised]:
         yield there
     finally:
         there.house.close()
-
-
-def filled_in(page: Page, action: str, **others: str) -> Mapping[str, str]:
-    """The fields of the form that leads to ``action``, as a browser sends them, with
-    some filled in otherwise."""
-    form = page.one("form", action=action)
-    start = page.elements.index(form)
-    sent: dict[str, str] = {}
-    for one in page.elements[start + 1 :]:
-        known = one.attributes
-        if one.tag == "form":
-            break
-        if one.tag == "input" and (
-            known.get("type") != "checkbox" or "checked" in known
-        ):
-            sent[known["name"]] = known.get("value", "")
-        elif one.tag == "textarea":
-            sent[known["name"]] = "".join(one.words).removeprefix("\n")
-        elif one.tag == "select":
-            sent[known["name"]] = _chosen(page, one)
-    return {name: text for name, text in {**sent, **others}.items() if text is not None}
-
-
-def _chosen(page: Page, select: Any) -> str:
-    options: list[dict[str, str]] = []
-    for one in page.elements[page.elements.index(select) + 1 :]:
-        if one.tag != "option":
-            break
-        options.append(one.attributes)
-    chosen = next((one for one in options if "selected" in one), options[0])
-    return chosen["value"]

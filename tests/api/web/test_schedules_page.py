@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.api.web.forms import filled_in
 from tests.api.web.site import HOSTILE, Page
-from tests.api.web.supervised import Supervised, filled_in
+from tests.api.web.supervised import Supervised
 from tests.support.service import wait_until
 
 SEASONS = {"schedule": "30 2 * * *", "timezone": "Europe/Paris"}
