@@ -92,6 +92,9 @@ class House:
 
     draining = False
 
+    def rests(self, now: float) -> bool:
+        return False
+
     def begin(self, task: Task, now: float) -> None:
         if self.free <= 0:
             raise Unavailable("No worker has a free slot.")

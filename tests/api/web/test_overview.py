@@ -273,7 +273,7 @@ def test_what_was_done_is_said_by_a_word_and_never_by_text_from_the_address() ->
 
 def test_words_for_what_was_done_are_sentences() -> None:
     for word, sentences in DONE.items():
-        assert re.fullmatch(r"[a-z-]+", word)
+        assert re.fullmatch(r"[a-z_-]+", word)
         for sentence in sentences:
             assert sentence.format(n=2)[-1] == "."
 
