@@ -12,12 +12,13 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet install --use-pep517
 # The checkout by a plain path: what setuptools would make costs each process 30 ms.
 EDITABLE := --config-settings editable_mode=compat --editable
 
-.PHONY: help demo test faults faults-long fuzz lint check clean
+.PHONY: help demo test test-pages faults faults-long fuzz lint check clean
 .PHONY: bench bench-million bench-peers bench-charts bench-tools browser screenshots
 
 help:
 	@echo 'make demo    start the service with an example application and watch it work'
 	@echo 'make test    run every test'
+	@echo 'make test-pages  try the pages in a real browser'
 	@echo 'make faults  kill, cut, fill, freeze the service under load; make faults-long for hours'
 	@echo 'make fuzz    ask for hours what /openapi.json describes, and judge the answers'
 	@echo 'make lint    format, lint and types'
@@ -33,14 +34,17 @@ demo: $(VENV)/ready-to-run
 
 # Two tests at a time, but for those that measure time. Branches are counted where that
 # slows nothing down that is timed: not in the tests that start the real program.
-test: $(VENV)/ready-to-test browser
+test: $(VENV)/ready-to-test
 	@$(RUN) -m pytest -m 'not process' -n 2 --cov --cov-report=
 	@$(RUN) -m coverage report
-	@$(RUN) -m pytest -m 'process and not alone' -n 2 --dist loadfile
+	@$(RUN) -m pytest -m 'process and not alone and not browser' -n 2 --dist loadfile
 	@$(RUN) -m pytest -m alone
 
-# The pages are tried in a browser. Root on a Debian can have one; without one, those
-# tests are skipped.
+# The pages in a browser. Root on a Debian can have one; without one, the tests are
+# skipped.
+test-pages: $(VENV)/ready-to-test browser
+	@$(RUN) -m pytest -m browser
+
 browser:
 	@for name in chromium chromium-browser google-chrome-stable google-chrome; do \
 	  command -v $$name >/dev/null && exit 0; \

@@ -14,7 +14,7 @@ from tests.support.target import ScriptedTarget, answering
 from tests.web.conftest import Visitors
 from tests.web.pages import PAGES
 
-pytestmark = [pytest.mark.process, pytest.mark.usefixtures("shop")]
+pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.usefixtures("shop")]
 
 #: What a page has that changes something: nothing else on it is sent by POST.
 ACTIONS = "form[method=post], [hx-post], [hx-put], [hx-delete], [formmethod=post]"

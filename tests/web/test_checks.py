@@ -11,7 +11,7 @@ from tests.support.target import ScriptedTarget, answering
 from tests.support.visit import PHONE, Visit
 from tests.web.conftest import Visitors
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.browser]
 
 HEADERS = {
     "Content-Type": "text/html; charset=utf-8",

@@ -10,7 +10,7 @@ from tests.support.visit import LOOKS
 from tests.web.conftest import Visitors
 from tests.web.pages import PAGES
 
-pytestmark = [pytest.mark.process, pytest.mark.usefixtures("shop")]
+pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.usefixtures("shop")]
 
 each = pytest.mark.parametrize("path", PAGES)
 

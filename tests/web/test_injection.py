@@ -12,7 +12,7 @@ from tests.support.target import ScriptedTarget, answering
 from tests.support.visit import Visit
 from tests.web.conftest import Visitors
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.browser]
 
 #: Each would call it, or pause the service, or be something else than it reads.
 HOSTILE = (

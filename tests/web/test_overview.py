@@ -11,7 +11,7 @@ from tests.support.service import Service, wait_until
 from tests.support.shop import Shop
 from tests.web.conftest import Visitors
 
-pytestmark = [pytest.mark.process, pytest.mark.usefixtures("shop")]
+pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.usefixtures("shop")]
 
 OVERVIEW = "/tasks"
 
