@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Dialog,
         Error,
         HttpCredentials,
+        Locator,
         Request,
         Response,
     )
@@ -92,6 +93,20 @@ class Visit:
         answer = self.page.goto(path)
         assert answer is not None
         return answer
+
+    def press(self, name: str) -> None:
+        """A button, to where that leads."""
+        self.follow(self.page.get_by_role("button", name=name, exact=True))
+
+    def follow(self, what: Locator) -> None:
+        """Returns once the page is there that it leads to: what is done next is not
+        done to the one before."""
+        with self.page.expect_navigation():
+            what.click()
+
+    def message(self) -> str:
+        """What was done, as the page says it."""
+        return self.page.get_by_role("status").first.inner_text()
 
     def look_as(self, look: Look) -> None:
         """Have what is open looked at so from now on."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.chromium import missing, started_chromium
+from tests.support.receiver import Receiver
 from tests.support.service import Service
 from tests.support.shop import Shop
 from tests.support.visit import Visit
@@ -37,6 +38,13 @@ def shop(service: Service) -> Iterator[Shop]:
     with Shop() as shop:
         shop.open(service)
         yield shop
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A target that does what the URL asks (see ``receiver_process.py``)."""
+    with Receiver() as receiver:
+        yield receiver
 
 
 class Visitors:

@@ -12,14 +12,14 @@ from tests.support.guarded import KEY, READ, Guarded, bearer
 from tests.support.service import Service
 from tests.support.target import ScriptedTarget, answering
 from tests.web.conftest import Visitors
-from tests.web.pages import PAGES
+from tests.web.pages import PAGES, address
 
 pytestmark = [pytest.mark.process, pytest.mark.browser, pytest.mark.usefixtures("shop")]
 
 #: What a page has that changes something: nothing else on it is sent by POST.
 ACTIONS = "form[method=post], [hx-post], [hx-put], [hx-delete], [formmethod=post]"
 #: All the buttons that a page may have for those who may only read.
-HARMLESS = {"Find", "Keys ?", "Close", "5 minutes", "Hour", "Day"}
+HARMLESS = {"Find", "Show", "Keys ?", "Close", "5 minutes", "Hour", "Day"}
 
 
 class Owned(Guarded):
@@ -46,14 +46,14 @@ def is_paused(service: Service) -> bool:
 def test_the_browser_asks_for_a_key(
     service: Service, visitor: Visitors, path: str
 ) -> None:
-    answer = service.get(path, headers={"Accept": "text/html"})
+    answer = service.get(address(service, path), headers={"Accept": "text/html"})
     assert answer.status_code == 401
     assert "worker-1" not in answer.text
     # Nobody is there whom it could ask.
     visit = visitor(service)
     visit.allow("status of 401")
     with pytest.raises(Exception, match="ERR_INVALID_AUTH_CREDENTIALS"):
-        visit.go(path)
+        visit.go(address(service, path))
 
 
 def test_the_key_is_typed_once(service: Service, visitor: Visitors) -> None:
@@ -74,7 +74,7 @@ def test_a_key_that_may_read_sees_no_buttons(
     service: Service, visitor: Visitors, path: str
 ) -> None:
     visit = visitor(service, key=READ)
-    assert visit.go(path).status == 200
+    assert visit.go(address(service, path)).status == 200
     assert "Your key may read" in visit.page.locator("footer").inner_text()
     assert visit.page.locator(ACTIONS).count() == 0
     buttons = visit.page.get_by_role("button").all_inner_texts()
@@ -83,7 +83,8 @@ def test_a_key_that_may_read_sees_no_buttons(
 
 def test_a_key_that_may_read_presses_none(service: Service, visitor: Visitors) -> None:
     visit = visitor(service, key=READ)
-    visit.allow("status of 403")
+    # The refusal is no page of ours, and so has no icon.
+    visit.allow("status of 403", "/favicon.ico")
     visit.go("/tasks")
     # As if it had been left open by somebody who could.
     with visit.page.expect_navigation() as answer:
@@ -105,9 +106,8 @@ def test_the_page_of_another_presses_none(service: Service, visitor: Visitors) -
     with ScriptedTarget(answering(200, html.encode(), headers.items())) as other:
         # Their browser has the key already.
         visit = visitor(service, key=KEY)
-        visit.allow("status of 403", f"a request to {other.url()}", "frame-ancestors")
-        # The refusal is no page of ours, and so has no icon.
-        visit.allow("/favicon.ico")
+        visit.allow("status of 403", "/favicon.ico", "frame-ancestors")
+        visit.allow(f"a request to {other.url()}")
         visit.go("/tasks")
         visit.page.goto(other.url("/"))
         assert visit.page.frames[1].locator("h1").count() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -33,7 +34,8 @@ LONG = "w" * 600
 #: What of the above would be if it were not text.
 _ALIVE = (
     "script:not([src]), img[src=x], svg[onload], [onfocus], [onmouseover], [autofocus],"
-    " [hx-post], style, base, a[href^='javascript:'], main b[data-live], pre i"
+    " [hx-post='/ui/pause'], style, base, a[href^='javascript:'],"
+    " main b[data-live], pre i"
 )
 #: What turns round the text that follows.
 _TURNING = (
@@ -56,16 +58,19 @@ class Stranger:
             "group": said[-100:],
             "max_retries": 0,
         }
+        schedule = {"url": target.url("/"), "schedule": "@daily", "name": HOSTILE[:100]}
+        #: By what it is: the dead one, one that waits, and a schedule.
+        self.ids = {
+            "dead": self._push(service, told),
+            "waiting": self._push(service, told | {"key": None, "countdown": 86_400}),
+            "schedule": self._push(service, schedule),
+        }
+        wait_until(lambda: service.get("/stats").json()["dead"])
+
+    def _push(self, service: Service, told: dict[str, Any]) -> str:
         answer = service.post("/", told)
         assert answer.status_code == 201, answer.text
-        self.id = answer.headers["Poussetaches-Task-Id"]
-        waiting = service.post("/", told | {"key": None, "countdown": 86_400})
-        assert waiting.status_code == 201
-        self.waiting_id = waiting.headers["Poussetaches-Task-Id"]
-        schedule = {"url": target.url("/"), "schedule": "@daily", "name": HOSTILE[:100]}
-        scheduled = service.post("/", schedule)
-        assert scheduled.status_code == 201, scheduled.text
-        wait_until(lambda: service.get("/stats").json()["dead"])
+        return answer.headers["Poussetaches-Task-Id"]
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +96,26 @@ def look_for_life(visit: Visit) -> list[str]:
 
 
 PAGES = (
-    "/tasks",
     "/tasks?did={said}&count={said}",
     "/ui/{said}",
+    "/ui/tasks?text={said}",
+    "/ui/tasks?state={said}&queue={said}&url={said}&cursor={said}",
+    "/ui/tasks/all?do=cancel&state=waiting&text=x",
+    "/ui/tasks/all?do={said}&back={said}",
+    "/ui/task/{dead}",
+    "/ui/task/{waiting}",
+    "/ui/task/{said}",
+    "/ui/dead/groups",
+    "/ui/dead/groups?queue={said}",
+    "/ui/queues?did={said}",
+    "/ui/queue/{said}",
+    "/ui/schedules",
+    "/ui/schedules?cursor={said}",
+    "/ui/schedule/{schedule}",
+    "/ui/schedule/{schedule}/cancel",
+    "/ui/schedule/{said}",
+    "/ui/push?like={waiting}",
+    "/ui/push?queue={said}",
 )
 
 
@@ -103,9 +125,8 @@ def test_what_strangers_wrote_is_text(
 ) -> None:
     visit = visitor(service)
     # Of the page itself, where there is none of that name.
-    visit.allow("status of 404")
-    told = {"said": quote(HOSTILE + REVERSED, ""), "id": stranger.id}
-    answer = visit.go(path.format(**told, waiting_id=stranger.waiting_id))
+    visit.allow("status of 400", "status of 404")
+    answer = visit.go(path.format(**stranger.ids, said=quote(HOSTILE + REVERSED, "")))
     assert answer.headers["content-type"].startswith("text/html")
     assert look_for_life(visit) == []
     assert not service.get("/stats").json()["paused"]
