@@ -10,7 +10,7 @@ from bottle import HTTPResponse, request
 from poussetaches.api.ancestor import JSON, Route
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.page import page
-from poussetaches.api.query import query_texts
+from poussetaches.api.query import header, query_texts
 from poussetaches.api.web.browser import prefers_page
 from poussetaches.model.filter import Filter
 from poussetaches.schema import FILTERS, encode, parse_filter, parse_states
@@ -29,7 +29,7 @@ def routes(gateway: Gateway, overview: Callable[[], HTTPResponse]) -> Iterator[R
     see at the path of the second ancestor's page."""
 
     def listed() -> HTTPResponse:
-        accept = request.headers.get("Accept", "")
+        accept = header("ACCEPT")
         if prefers_page(accept) and MESSAGE.issuperset(request.query):
             return overview()
         states, filter = _asked("limit", "cursor")

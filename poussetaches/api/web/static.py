@@ -9,9 +9,10 @@ from hashlib import sha384
 from pathlib import Path
 from typing import NamedTuple
 
-from bottle import HTTPResponse, request
+from bottle import HTTPResponse
 
 import poussetaches
+from poussetaches.api.query import header
 from poussetaches.errors import NotFound
 
 FOLDER = Path(poussetaches.__file__).parent / "web" / "static"
@@ -60,6 +61,6 @@ def serve(name: str) -> HTTPResponse:
         "Vary": "Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
     }
-    if "gzip" in request.get_header("Accept-Encoding", ""):
+    if "gzip" in header("ACCEPT_ENCODING"):
         return HTTPResponse(file.zipped, 200, {**headers, "Content-Encoding": "gzip"})
     return HTTPResponse(file.body, 200, headers)
