@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bottle import HTTPResponse
 
-from poussetaches.api.clearing import Clearing
 from poussetaches.api.gateway import Gateway
 from poussetaches.api.page import LONGEST_PAGE, page
 from poussetaches.api.query import query_texts
@@ -51,9 +50,6 @@ def routes(gateway: Gateway) -> Iterator[Route]:
     def listed(lists: Sequence[str], filters: Sequence[str]) -> Callable[[], object]:
         def view() -> HTTPResponse:
             filter = parse_filter(query_texts(filters, others=True))
-            if filter.cause is not None:
-                # They are known by it when they are grouped: after a start, not yet.
-                Clearing(gateway).group()
             return page(gateway, lists, filter, usual=LONGEST_PAGE)
 
         return view

@@ -14,9 +14,6 @@ from poussetaches.model.cursor import read_cursor, write_cursor
 from poussetaches.model.filter import Filter
 from poussetaches.schema import GroupView, Selection, clearing_cursor
 
-#: For how long a request waits until dead letters are grouped, seconds: that goes on
-#: where it was when it is asked for again.
-GROUPING_TIME = 10.0
 #: After how long what was done is answered, with a cursor for the rest, seconds: who
 #: asked must not take the service for dead.
 CLEARING_TIME = 20.0
@@ -58,7 +55,7 @@ class Clearing:
 
     def groups(self, filter: Filter, *, limit: int, cursor: str | None) -> Groups:
         """Dead letters that fit, by their causes."""
-        self.group()
+        self._gateway.group_dead()
         if filter.queue is None and not filter.url and not filter.text:
             told = self._gateway.dead(
                 "groups", filter=filter, limit=limit, cursor=cursor
@@ -71,21 +68,6 @@ class Clearing:
         following = beyond[limit - 1].position if len(beyond) > limit else None
         total = sum(view.number for view in views)
         return Groups(beyond[:limit], total, len(views), write_cursor(following))
-
-    def group(self) -> None:
-        """Have every dead letter stand with its cause. Raises Unavailable if that takes
-        long."""
-        until = time.monotonic() + GROUPING_TIME
-        while True:
-            told = self._gateway.dead("index")
-            if told["is_over"]:
-                return
-            if time.monotonic() > until:
-                raise Unavailable(
-                    "The dead letters are still being grouped:"
-                    f" {told['grouped']} of {told['total']}."
-                )
-            gevent.sleep(BREATH)
 
     def _tally(self, filter: Filter) -> Iterable[GroupView]:
         """The groups of a filter by which they fall apart."""
@@ -106,7 +88,7 @@ class Clearing:
         """``verb``, "retry" or "delete", what is selected; no more of it than can be
         done before who asked loses patience."""
         if selection.filter.cause is not None:
-            self.group()
+            self._gateway.group_dead()
         done = skipped = 0
         ids, before, cursor = selection.ids, selection.before, selection.cursor
         limit = selection.limit or ALL_OF_THEM

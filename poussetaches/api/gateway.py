@@ -11,6 +11,7 @@ from gevent.lock import BoundedSemaphore
 
 from poussetaches.channel.client import Channel
 from poussetaches.channel.messages import submission, unseal
+from poussetaches.errors import Unavailable
 from poussetaches.model.filter import Filter
 from poussetaches.model.queue_settings import QueueSettings
 from poussetaches.model.rules import Rules
@@ -34,6 +35,9 @@ PAGES_AT_ONCE = 2
 BREATH = 0.001
 #: The longest of these rests: what a slice took may have been a wait for the disk.
 LONGEST_BREATH = 0.25
+#: For how long a request waits until dead letters are grouped, seconds: that goes on
+#: where it was when it is asked for again.
+GROUPING_TIME = 10.0
 #: A page ends after the slice that brings its specs to this many bytes.
 PAGE_BYTES = 1024 * 1024
 #: For how long is searched for the tasks of one page, seconds.
@@ -94,6 +98,9 @@ class Gateway:
         """Tasks of lists that fit, how many there are in all if that is known, and
         where the next page begins. It may be short, even empty, where few fit: then so
         far has been searched in the time that a page may take."""
+        if filter.cause is not None:
+            # They are known by it when they are grouped: after a start, not yet.
+            self.group_dead()
         views: list[TaskView] = []
         size = 0
         until = time.monotonic() + SEARCH_TIME
@@ -132,6 +139,21 @@ class Gateway:
             # With thousands of targets, a slice of what waits takes far longer.
             took = time.monotonic() - began
             gevent.sleep(min(max(BREATH, took), LONGEST_BREATH))
+
+    def group_dead(self) -> None:
+        """Have every dead letter stand with its cause. Raises Unavailable if that takes
+        long."""
+        until = time.monotonic() + GROUPING_TIME
+        while True:
+            told = self.dead("index")
+            if told["is_over"]:
+                return
+            if time.monotonic() > until:
+                raise Unavailable(
+                    "The dead letters are still being grouped:"
+                    f" {told['grouped']} of {told['total']}."
+                )
+            gevent.sleep(BREATH)
 
     def dead(self, verb: str, **asked: Any) -> dict[str, Any]:
         """A slice of some work with dead letters (see ``DeadVerbs``)."""

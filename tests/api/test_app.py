@@ -70,10 +70,6 @@ class Gateway:
         self._note("count", lists, filter)
         return 7
 
-    def dead(self, verb: str) -> dict[str, Any]:
-        self._note("dead", verb)
-        return {"is_over": True}
-
     def pause(self) -> None:
         self._note("pause")
 
@@ -260,11 +256,7 @@ def test_tasks_are_listed_and_counted_by_state(ask: Ask, gateway: Gateway) -> No
 def test_a_cause_is_for_dead_letters_only(ask: Ask, gateway: Gateway) -> None:
     assert ask("GET", "/dead", query="cause=0123456789abcdef").status == 200
     cause = Filter(cause="0123456789abcdef")
-    # Somebody may have it from before a restart: nothing is grouped then.
-    assert gateway.asked == [
-        ("dead", "index"),
-        ("page", ("dead",), cause, 1000, None),
-    ]
+    assert gateway.asked == [("page", ("dead",), cause, 1000, None)]
     assert ask("GET", "/tasks", query="cause=0123456789abcdef").status == 400
 
 

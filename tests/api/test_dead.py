@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import pytest
@@ -38,7 +38,7 @@ def counter(queue: TaskQueue) -> Counter:
 
 @pytest.fixture
 def ask(counter: Counter) -> Ask:
-    app = make_app(cast(Any, counter), Health(10.0, time.monotonic()))
+    app = make_app(counter.gateway(), Health(10.0, time.monotonic()))
 
     def ask(method: str, path: str, body: Any = None) -> tuple[int, Any]:
         path, _, query = path.partition("?")

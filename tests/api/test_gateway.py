@@ -36,3 +36,23 @@ def test_a_long_count_leaves_as_much_time_as_it_takes(
     gateway = Gateway(channel, Rules("UTC"), max_payload=1000)
     assert gateway.count(["waiting"], Filter(url=b"http://h/")) == 40
     assert rests == [BREATH, 0.0625, LONGEST_BREATH]
+
+
+def test_a_page_by_cause_comes_after_the_grouping() -> None:
+    """Somebody may have the cause from before a restart: nothing is grouped then."""
+    slices = iter([{"is_over": False}, {"is_over": True}])
+    asked: list[str] = []
+
+    def call(verb: str, **fields: Any) -> dict[str, Any]:
+        asked.append(verb)
+        if verb == "dead_index":
+            return next(slices)
+        return {"tasks": [], "total": 0, "cursor": None}
+
+    channel: Any = SimpleNamespace(call=call)
+    gateway = Gateway(channel, Rules("UTC"), max_payload=1000)
+    cause = Filter(cause="0123456789abcdef")
+    gateway.page(["dead"], cause, limit=9, cursor=None)
+    assert asked == ["dead_index", "dead_index", "page"]
+    gateway.page(["dead"], Filter(), limit=9, cursor=None)
+    assert asked[3:] == ["page"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from poussetaches.api import clearing as clearing_module
+from poussetaches.api import gateway as gateway_module
 from poussetaches.api.clearing import Cleared, Clearing
 from poussetaches.channel.messages import url_of
 from poussetaches.errors import ChannelError, QueueFull, StoreFull, Unavailable
@@ -41,7 +42,7 @@ def clearing(counter: Counter) -> Clearing:
 
 
 def clearing_of(counter: Counter) -> Clearing:
-    return Clearing(cast(Any, counter))
+    return Clearing(counter.gateway())
 
 
 def some(queue: TaskQueue, number: int) -> list[str]:
@@ -146,7 +147,7 @@ def test_grouping_that_takes_long_goes_on_where_it_was(
     some(queue, 10)
     monkeypatch.setattr(dead_verbs, "SLICE_TIME", -1.0)
     monkeypatch.setattr(dead_verbs, "STRIDE", 4)
-    monkeypatch.setattr(clearing_module, "GROUPING_TIME", -1.0)
+    monkeypatch.setattr(gateway_module, "GROUPING_TIME", -1.0)
     for grouped in (4, 8):
         with pytest.raises(Unavailable, match=rf"still being grouped: {grouped} of 10"):
             clearing.groups(Filter(), limit=9, cursor=None)
@@ -367,7 +368,7 @@ def test_nonsense_of_a_child_changes_nothing(
     some(queue, 3)
     sound = {"filter": Filter(), "ids": None, "before": None, "cursor": None}
     with pytest.raises(ChannelError):
-        counter.dead(verb, **(sound | {"limit": 5} | nonsense))
+        counter.call(f"dead_{verb}", **(sound | {"limit": 5} | nonsense))
     assert len(queue.dead) == 3
 
 
@@ -377,6 +378,6 @@ def test_a_cause_is_not_known_before_all_are_grouped(
     some(queue, 3)
     asked = {"filter": Filter(cause="0" * 16), "ids": None, "before": None}
     with pytest.raises(Unavailable, match="not been grouped yet"):
-        counter.dead("delete", **asked, cursor=None, limit=5)
+        counter.call("dead_delete", **asked, cursor=None, limit=5)
     assert queue.dead.causes(url_of).catch_up(10)
-    assert counter.dead("delete", **asked, cursor=None, limit=5)["done"] == 0
+    assert counter.call("dead_delete", **asked, cursor=None, limit=5)["done"] == 0

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
+from poussetaches.api.gateway import Gateway
 from poussetaches.channel.messages import seal
 from poussetaches.model import decisions, endings
 from poussetaches.model.endings import Outcome
 from poussetaches.model.events import Event, Leased
 from poussetaches.model.queue import TaskQueue
+from poussetaches.model.rules import Rules
 from poussetaches.model.task import Spec, Submission, Task, Terms
 from poussetaches.supervisor.dead_verbs import DeadVerbs
 from tests.support.queues import NOW, POLICY, apply
@@ -69,7 +71,7 @@ class Keeper:
 
 
 class Counter:
-    """Where an api asks, as over a channel. ``between``: what happens after each
+    """What a channel is to a gateway. ``between``: what happens after each
     call, when others have their turn."""
 
     def __init__(self, queue: TaskQueue) -> None:
@@ -79,9 +81,13 @@ class Counter:
         self.calls: list[str] = []
         self.between: Callable[[], None] = lambda: None
 
-    def dead(self, verb: str, **asked: Any) -> Any:
-        self.calls.append(verb)
+    def call(self, verb: str, **asked: Any) -> Any:
+        self.calls.append(verb.removeprefix("dead_"))
         arguments = msgspec.msgpack.decode(msgspec.msgpack.encode(asked))
-        told = self._verbs[f"dead_{verb}"](**arguments)
+        told = self._verbs[verb](**arguments)
         self.between()
         return msgspec.msgpack.decode(msgspec.msgpack.encode(told))
+
+    def gateway(self) -> Gateway:
+        """The real one, which asks here."""
+        return Gateway(cast(Any, self), Rules("UTC"), max_payload=1000)

@@ -45,8 +45,6 @@ def routes(gateway: Gateway) -> Iterator[Route]:
 
     def export() -> HTTPResponse:
         filter = read({**said_in_query(), "state": "dead"}).filter
-        if filter.cause is not None:
-            clearing.group()
         headers = {
             "Content-Type": LINES,
             "Content-Disposition": 'attachment; filename="dead-letters.jsonl"',

@@ -11,7 +11,6 @@ import gevent
 from bottle import HTTPResponse, request
 
 from poussetaches.api.ancestor import Route
-from poussetaches.api.clearing import Clearing
 from poussetaches.api.gateway import BREATH, Gateway
 from poussetaches.api.web import render
 from poussetaches.api.web.browser import Form, back_of, read_form
@@ -136,8 +135,6 @@ def _page(
     following = None
     try:
         picked = read(said)
-        if picked.filter.cause is not None:
-            Clearing(gateway).group()
         found, total, following = _search(gateway, picked, said.get("cursor"))
     except InvalidInput as invalid:
         error = error or invalid
