@@ -18,8 +18,6 @@ from poussetaches.schema import FILTERS, encode, parse_filter, parse_states
 #: What is shown unless asked otherwise.
 USUAL_STATES = "waiting,leased"
 USUAL_PAGE = 100
-
-
 #: In the query of a page that a browser comes to; what else there is asks for a list.
 MESSAGE = frozenset({"did", "count"})
 

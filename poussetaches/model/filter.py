@@ -14,7 +14,6 @@ UrlOf = Callable[[bytes], bytes]
 #: Finds the metadata, JSON in UTF-8, in the same.
 MetadataOf = Callable[[bytes], bytes]
 
-
 #: A task that is searched for a text costs a slice as much as one of so many bytes that
 #: is shown: the same slice has about half as many as with other filters.
 TEXT_WEIGHT = 512
